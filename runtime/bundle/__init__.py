@@ -1,0 +1,1 @@
+"""The bundle: the folder of network files that a kiosk is given, verified before use."""

@@ -1,0 +1,98 @@
+"""``manifest.json``: what a bundle says of itself.
+
+The JSON schema of `Manifest` is exported to ``docs/reference/manifest.schema.json``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+SUBMODULES = ("frame_encoder", "text_encoder", "query_head", "item_head", "reranker")
+"""The five submodules; the names are the contract in files, metrics and reports."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tensor(_Part):
+    """Name, NumPy element type and shape of a tensor; letters are sizes that may vary."""
+
+    name: str
+    dtype: Literal["uint8", "int64", "float32", "float16"]
+    shape: tuple[int | str, ...]
+
+
+class Submodule(_Part):
+    """One ONNX file with its inputs and outputs in order."""
+
+    file: str
+    precision: Literal["fp32", "fp16", "int8"]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+class Preprocessing(_Part):
+    """How a picture becomes the ``images`` input: letterbox, bilinear, RGB, uint8."""
+
+    geometry: Literal["letterbox"] = "letterbox"
+    size: int = Field(gt=0, description="side S of the square input in pixels")
+    pad_value: int = Field(127, ge=0, le=255)
+    colour: Literal["RGB"] = "RGB"
+
+
+class TextInput(_Part):
+    """How text becomes ``ids`` and ``mask``."""
+
+    tokenizer: str = "tokenizer.json"
+    max_tokens: int = Field(gt=1, description="longest sequence L, special tokens included")
+
+
+class Sampling(_Part):
+    """Which frames the network sees."""
+
+    fps: float = Field(2.0, gt=0, description="frames a second taken from the stream")
+    frames: int = Field(gt=0, description="T, the frames of one query")
+
+
+class Decision(_Part):
+    """Constants that turn scores into an event, fitted on validation data."""
+
+    temperature: float = Field(gt=0, description="scores are divided by it before the softmax")
+    open_set_score: float = Field(description="score of the answer 'none of these'")
+    present: float = Field(0.5, ge=0, le=1, description="least confidence to name a product")
+    unsure: float = Field(0.2, ge=0, le=1, description="least confidence to show candidates")
+    hold_steps: int = Field(2, ge=1, description="steps in a row before the shown product changes")
+
+
+class FileEntry(_Part):
+    """Digest and size of one file of the bundle."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+
+
+class Manifest(_Part):
+    """Everything a runtime needs to know of a bundle before it opens any other file of it."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str
+    version: str
+    preset: str
+    precision: str = Field(description="precision plan, e.g. fp32 or int8-cpu")
+    frames: int = Field(gt=0, description="T: frames of a clip")
+    patches: int = Field(gt=0, description="P: patch tokens of a frame")
+    shortlist: int = Field(gt=0, description="K: candidates of the re-ranker")
+    submodules: dict[str, Submodule]
+    preprocessing: Preprocessing
+    text: TextInput
+    sampling: Sampling
+    decision: Decision
+    parity: dict[str, Any] = Field(default_factory=dict)
+    accuracy: list[dict[str, Any]] = Field(default_factory=list)
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, FileEntry]

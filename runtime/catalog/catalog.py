@@ -1,0 +1,110 @@
+"""The catalog protocol and the types that cross it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One product as the feed gives it.
+
+    Attributes:
+        id: unique in the catalog, 1 to 50 characters.
+        title: name shown on the screen.
+        description: may be empty.
+        image: path of the shop image inside the catalog folder or feed.
+        group: look-alike group (``item_group_id``), may be empty.
+        attributes: the feed's other columns.
+    """
+
+    id: str
+    title: str
+    description: str
+    image: Path
+    group: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """What the network made of one item.
+
+    Attributes:
+        item: float32 [V], first-stage vector.
+        nodes: float32 [M, G], second-stage nodes.
+    """
+
+    item: FloatArray
+    nodes: FloatArray
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A search result: the row in the snapshot, the product and its inner product with the query."""
+
+    row: int
+    item: Item
+    score: float
+
+
+@dataclass(frozen=True)
+class CatalogStats:
+    """Figures for `doctor` and the page: item count, live snapshot, bundle digest, size on disk."""
+
+    items: int
+    snapshot: str
+    bundle: str
+    size_bytes: int
+
+
+@runtime_checkable
+class Catalog(Protocol):
+    """Products and their vectors. Reads see the published snapshot only."""
+
+    def upsert(self, items: Iterable[tuple[Item, ItemVectors]]) -> int:
+        """Stage new or changed items; returns how many. Nothing is visible before `publish`."""
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Stage removals; returns how many of the ids existed."""
+
+    def publish(self) -> str:
+        """Make everything staged visible at once; returns the new snapshot's name."""
+
+    def rollback(self) -> str:
+        """Go back to the snapshot before the live one; returns its name.
+
+        Raises:
+            CatalogError: there is no earlier snapshot.
+        """
+
+    def search(self, query: FloatArray, k: int) -> list[Hit]:
+        """The k items of highest inner product, best first; ties in order of id. Exact.
+
+        Args:
+            query: float32 [V].
+            k: at least 1; fewer hits come back from a smaller catalog.
+        """
+
+    def vectors(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+        """Item vectors [K, V] and nodes [K, M, G] of snapshot rows, in the order asked."""
+
+    def get(self, item_id: str) -> Item | None:
+        """The published item, or None."""
+
+    def items(self) -> list[Item]:
+        """All published items in order of id."""
+
+    def stats(self) -> CatalogStats:
+        """Figures of the published snapshot."""
+
+    def close(self) -> None:
+        """Free files and memory; legal in every state."""

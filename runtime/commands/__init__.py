@@ -1,0 +1,1 @@
+"""The ``sgmn`` command. Upper floors add theirs through the ``sgmn.commands`` entry points."""

@@ -1,0 +1,26 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+bundle_option = click.option(
+    "--bundle",
+    "bundle_folder",
+    type=click.Path(path_type=Path),
+    help="Folder of the network bundle. Default: the bundle shipped with this program.",
+)
+catalog_option = click.option(
+    "--catalog",
+    "catalog_folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of a catalog built by `sgmn catalog import`.",
+)
+speech_model_option = click.option(
+    "--speech-model",
+    type=click.Path(path_type=Path),
+    help="Folder of a Vosk model. Default: $SGMN_SPEECH_MODEL, then the one shipped for the demo.",
+)

@@ -1,0 +1,272 @@
+"""Looks for what would keep a kiosk from working, and says how to mend it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from ctypes.util import find_library
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from runtime import machine
+from runtime.errors import SgmnError
+
+Status = Literal["ok", "warn", "fail"]
+
+OLDEST_PYTHON = (3, 10)
+LEAST_MEMORY_BYTES = 1 << 30
+LEAST_DISK_BYTES = 1 << 30
+HOST = "127.0.0.1"
+PORT = 8000
+
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "runtime": ("sgmn-edge",),
+    "numpy": ("numpy",),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless"),
+    "PIL": ("pillow",),
+    "av": ("av",),
+    "vosk": ("vosk",),
+    "pydantic": ("pydantic",),
+    "tokenizers": ("tokenizers",),
+    "starlette": ("starlette",),
+    "uvicorn": ("uvicorn",),
+}
+"""Modules the kiosk imports and the distributions that may bring them."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes:
+        check: its name.
+        status: ok, warn (works, but not as well as it could) or fail.
+        detail: what was found.
+        fix: what to do about it; None if there is nothing to do.
+    """
+
+    check: str
+    status: Status
+    detail: str
+    fix: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return asdict(self)
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def examine(
+    bundle: Path, speech_model: Path | None = None, *, host: str = HOST, port: int = PORT
+) -> list[Finding]:
+    """Run every check; one that breaks is itself a finding and hides no other.
+
+    Args:
+        bundle: folder of the network bundle.
+        speech_model: folder of a Vosk model; None for the default one.
+        host: address the kiosk page listens on.
+        port: its port.
+    """
+    checks: dict[str, Check] = {
+        "python": check_python,
+        "packages": check_packages,
+        "processor": check_processor,
+        "memory": check_memory,
+        "gpu": check_gpu,
+        "onnxruntime": check_onnxruntime,
+        "bundle": partial(check_bundle, bundle),
+        "speech": partial(check_speech, speech_model),
+        "microphone": check_microphone,
+        "folders": check_folders,
+        "port": partial(check_port, host, port),
+    }
+    return [finding for name, check in checks.items() for finding in guarded(name, check)]
+
+
+def healthy(findings: list[Finding]) -> bool:
+    """Whether nothing failed; warnings are allowed."""
+    return all(finding.status != "fail" for finding in findings)
+
+
+def guarded(name: str, check: Check) -> list[Finding]:
+    """The findings of a check; those made before it broke are kept."""
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    except SgmnError as error:
+        found.append(Finding(name, "fail", f"{error.what}: {error.why}", error.fix))
+    # The one place where any exception may end: it becomes a finding beside all the others.
+    except Exception as error:  # noqa: BLE001
+        detail = f"the check itself broke ({type(error).__name__}: {error})"
+        found.append(Finding(name, "fail", detail, "report this with the output of --json"))
+    return found
+
+
+def check_python() -> Iterator[Finding]:
+    """The interpreter is new enough."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] >= OLDEST_PYTHON:
+        yield Finding("python", "ok", version)
+    else:
+        yield Finding("python", "fail", f"{version} is too old", "install Python 3.10 or newer")
+
+
+def check_packages() -> Iterator[Finding]:
+    """Every package the kiosk needs is installed and its libraries load."""
+    for module, names in PACKAGES.items():
+        version = machine.package_version(*names)
+        try:
+            import_module(module)
+        # OSError: the package is there but a shared library it loads is not.
+        except (ImportError, OSError) as error:
+            install = f"pip install --force-reinstall {names[0]}"
+            yield Finding(names[0], "fail", f"cannot be loaded: {error}", install)
+        else:
+            yield Finding(names[0], "ok", version or "version unknown")
+
+
+def check_processor() -> Iterator[Finding]:
+    """Model, cores, and what INT8 means on it."""
+    cpu = machine.cpu()
+    yield Finding("processor", "ok", f"{cpu.model}, {cpu.cores} cores for this process")
+    yield int8_finding(cpu.features)
+
+
+def int8_finding(features: frozenset[str]) -> Finding:
+    """What the kernel's CPU flags say of INT8 bundles. Source: ONNX Runtime, quantization guide."""
+    dot_products = sorted(features & {"avx512_vnni", "avx_vnni", "asimddp", "i8mm"})
+    if dot_products:
+        detail = f"{', '.join(dot_products)}: INT8 dot products in hardware; an INT8 bundle can pay"
+        return Finding("int8", "ok", detail)
+    if "avx2" in features:
+        detail = "AVX2 without VNNI: INT8 may saturate and is seldom faster than FP32"
+        return Finding("int8", "ok", detail, "prefer an FP32 bundle; measure before choosing INT8")
+    if "asimd" in features:
+        detail = "NEON without dot products: INT8 is seldom faster than FP32"
+        return Finding("int8", "ok", detail, "prefer an FP32 bundle; measure before choosing INT8")
+    detail = "neither AVX2 nor NEON: every bundle will be slow"
+    return Finding("int8", "warn", detail, "use a processor of 2015 or newer")
+
+
+def check_memory() -> Iterator[Finding]:
+    """Enough memory is available."""
+    total, available = machine.memory_bytes()
+    detail = f"{_gib(available)} available of {_gib(total)}"
+    if available < LEAST_MEMORY_BYTES:
+        yield Finding("memory", "warn", detail, "close other programs; 1 GiB should be available")
+    else:
+        yield Finding("memory", "ok", detail)
+
+
+def check_gpu() -> Iterator[Finding]:
+    """NVIDIA GPU and TensorRT, without loading either: TensorRT without a driver can crash."""
+    found = machine.gpus()
+    yield Finding("gpu", "ok", "; ".join(found) or "none; the processor runs the network")
+    if found and find_spec("tensorrt") is None:
+        yield Finding("tensorrt", "warn", "not installed", "pip install 'sgmn-edge[tensorrt]'")
+    elif found:
+        yield Finding("tensorrt", "ok", machine.package_version("tensorrt") or "installed")
+
+
+def check_onnxruntime() -> Iterator[Finding]:
+    """The execution providers that could be used."""
+    import onnxruntime
+
+    from runtime.engines.onnxruntime_engine import CPU
+
+    available = onnxruntime.get_available_providers()
+    if CPU in available:
+        yield Finding("providers", "ok", f"available: {', '.join(available)}")
+    else:
+        install = "pip install --force-reinstall onnxruntime"
+        yield Finding("providers", "fail", f"{CPU} is not among {available}", install)
+
+
+def check_bundle(folder: Path) -> Iterator[Finding]:
+    """Every byte of the bundle is what its manifest says, its submodules load, and on what."""
+    from runtime.bundle.reader import open_bundle
+    from runtime.network import Network
+
+    bundle = open_bundle(folder)
+    about = bundle.manifest
+    detail = f"{about.name} {about.version}, {about.precision}, sha256 {bundle.digest} in {folder}"
+    yield Finding("bundle", "ok", detail)
+    with Network.open(folder) as network:
+        used = sorted(set(network.providers.values()))
+        yield Finding("network", "ok", f"{len(network.providers)} submodules on {', '.join(used)}")
+
+
+def check_speech(asked: Path | None) -> Iterator[Finding]:
+    """There is a whole Vosk model."""
+    from runtime.speech.model import MODEL_VARIABLE, check_model, find_model
+
+    model = find_model(asked)
+    if model is None:
+        fix = f"give --speech-model DIR or set {MODEL_VARIABLE}"
+        yield Finding("speech", "warn", "no Vosk model; pictures alone decide", fix)
+        return
+    check_model(model)
+    yield Finding("speech", "ok", f"Vosk model in {model}")
+
+
+def check_microphone() -> Iterator[Finding]:
+    """What a live microphone needs; clips and the demo do without."""
+    if find_library("portaudio") is None:
+        fix = "apt install libportaudio2, or your system's PortAudio"
+        yield Finding("portaudio", "warn", "not installed; no live microphone", fix)
+    else:
+        yield Finding("portaudio", "ok", "installed")
+    if find_spec("sounddevice") is None:
+        fix = "pip install 'sgmn-edge[kiosk]'"
+        yield Finding("sounddevice", "warn", "not installed; no live microphone", fix)
+    else:
+        yield Finding("sounddevice", "ok", machine.package_version("sounddevice") or "installed")
+
+
+def check_folders() -> Iterator[Finding]:
+    """Files can be made where the kiosk makes them, and the disk is not full."""
+    yield writable_finding("temporary folder", Path(tempfile.gettempdir()), "set TMPDIR")
+    yield writable_finding("working folder", Path.cwd(), "start from a folder you may write")
+
+
+def writable_finding(check: str, folder: Path, fix: str) -> Finding:
+    """Whether a file can be made in a folder that has room."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        return Finding(check, "fail", f"{folder} cannot be written: {why}", fix)
+    detail = f"{folder} is writable, {_gib(free)} free"
+    if free < LEAST_DISK_BYTES:
+        return Finding(check, "warn", detail, "free some space; 1 GiB should be free")
+    return Finding(check, "ok", detail)
+
+
+def check_port(host: str, port: int) -> Iterator[Finding]:
+    """The kiosk page can listen."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            fix = "stop the program that uses it, or start the kiosk with another --port"
+            yield Finding("port", "warn", f"{host}:{port} cannot be used: {error.strerror}", fix)
+            return
+    yield Finding("port", "ok", f"{host}:{port} is free")
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB"

@@ -1,0 +1,165 @@
+"""Every error a user can meet, from general to exact.
+
+::
+
+    SgmnError
+    ├── UsageError            the command line asks for something impossible
+    ├── InputError            a file or text given by the user
+    │   ├── ClipError         a video clip or its frames
+    │   ├── AudioError        a sound track or wav file
+    │   ├── FeedError         a catalog feed or one of its images
+    │   └── ClipListError     an evaluation manifest
+    ├── BundleError           the bundle is missing, damaged or too new
+    ├── CatalogError          the catalog folder is missing, damaged or of another bundle
+    ├── EngineError           a submodule cannot be loaded or run
+    ├── DeviceError           a camera or microphone cannot be used
+    │   ├── CameraError
+    │   └── MicrophoneError
+    ├── SpeechError           the speech model or its child process
+    ├── StorageError          the disk is full or a folder cannot be written
+    ├── DependencyError       an optional package or program is not installed
+    └── ExportError           a checkpoint cannot be turned into a bundle
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class SgmnError(Exception):
+    """An error with its remedy.
+
+    Args:
+        what: what failed, in one sentence without a full stop.
+        why: the cause as far as it is known.
+        fix: the one command or setting that mends it.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, why: str, fix: str) -> None:
+        super().__init__(what, why, fix)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}. Fix: {self.fix}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.what, self.why, self.fix)
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as JSON-ready fields: code, what, why, fix."""
+        return {"code": self.code, "what": self.what, "why": self.why, "fix": self.fix}
+
+
+def _rebuild(kind: type[SgmnError], what: str, why: str, fix: str) -> SgmnError:
+    return kind(what, why=why, fix=fix)
+
+
+class UsageError(SgmnError):
+    """The options of a command contradict each other or name nothing."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class InputError(SgmnError):
+    """A file or a text that the user gave cannot be used."""
+
+    code = "input"
+    exit_code = 3
+
+
+class ClipError(InputError):
+    """A video clip is missing, damaged or has no pictures."""
+
+    code = "clip"
+
+
+class AudioError(InputError):
+    """A sound track or wav file is missing, damaged or empty."""
+
+    code = "audio"
+
+
+class FeedError(InputError):
+    """A catalog feed, one of its rows or one of its images cannot be used."""
+
+    code = "feed"
+
+
+class ClipListError(InputError):
+    """An evaluation manifest cannot be read."""
+
+    code = "clip-list"
+
+
+class BundleError(SgmnError):
+    """A bundle is missing, damaged, unsafe or newer than this program."""
+
+    code = "bundle"
+    exit_code = 4
+
+
+class CatalogError(SgmnError):
+    """A catalog folder is missing, damaged or was built with another bundle."""
+
+    code = "catalog"
+    exit_code = 5
+
+
+class EngineError(SgmnError):
+    """A submodule of the network cannot be loaded or run."""
+
+    code = "engine"
+    exit_code = 6
+
+
+class DeviceError(SgmnError):
+    """A camera or microphone cannot be used."""
+
+    code = "device"
+    exit_code = 7
+
+
+class CameraError(DeviceError):
+    """The camera cannot be opened or stopped giving pictures."""
+
+    code = "camera"
+
+
+class MicrophoneError(DeviceError):
+    """The microphone cannot be opened or stopped giving sound."""
+
+    code = "microphone"
+
+
+class SpeechError(SgmnError):
+    """The speech model cannot be used or its process failed."""
+
+    code = "speech"
+    exit_code = 8
+
+
+class StorageError(SgmnError):
+    """A folder cannot be written or the disk is full."""
+
+    code = "storage"
+    exit_code = 9
+
+
+class DependencyError(SgmnError):
+    """An optional package or program is not installed."""
+
+    code = "dependency"
+    exit_code = 10
+
+
+class ExportError(SgmnError):
+    """A checkpoint cannot be turned into a bundle, or parity was lost."""
+
+    code = "export"
+    exit_code = 11

@@ -1,0 +1,220 @@
+"""The streaming match: frames and words in, ranked products and an event out.
+
+Each frame is encoded once and kept; a step joins the latest T frames with the words heard so far,
+searches the whole catalog exactly and re-ranks the first K.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.catalog.catalog import Catalog, Hit
+from runtime.decision import SHOWN_CANDIDATES, Hysteresis, confidences, verdict
+from runtime.events import Candidate, Event
+from runtime.memory import EncodedFrame, FrameMemory
+from runtime.network import Network, Query, TextFeatures
+from runtime.preprocess import letterbox
+
+BgrImage = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Everything one step found.
+
+    Attributes:
+        time_s: media time.
+        transcript: the words the step used.
+        candidates: the best products, best first.
+        event: what the screen is told.
+        latency_ms: milliseconds by stage.
+        attention: float32 [P] over the newest frame's patches, or None without frames.
+    """
+
+    time_s: float
+    transcript: str
+    candidates: tuple[Candidate, ...]
+    event: Event
+    latency_ms: dict[str, float]
+    attention: npt.NDArray[np.float32] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {
+            "time_s": round(self.time_s, 3),
+            "transcript": self.transcript,
+            "ranked": [c.as_dict() for c in self.candidates],
+            "event": self.event.as_dict(),
+            "latency_ms": {stage: round(ms, 3) for stage, ms in self.latency_ms.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All catalog items in order for one clip.
+
+    Attributes:
+        ids: product ids, best first.
+        scores: float32, not rising.
+        event: the verdict on the clip.
+    """
+
+    ids: tuple[str, ...]
+    scores: npt.NDArray[np.float32]
+    event: Event
+
+
+@dataclass
+class _Clock:
+    spent_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            passed = (time.perf_counter() - begun) * 1e3
+            self.spent_ms[name] = self.spent_ms.get(name, 0.0) + passed
+
+    def take(self) -> dict[str, float]:
+        spent, self.spent_ms = self.spent_ms, {}
+        spent["total"] = sum(spent.values())
+        return spent
+
+
+class Matcher:
+    """Matches one stream against one catalog.
+
+    Args:
+        network: open, of the bundle the catalog was built with.
+        catalog: open.
+    """
+
+    def __init__(self, network: Network, catalog: Catalog) -> None:
+        self._network = network
+        self._catalog = catalog
+        self._rule = network.bundle.manifest.decision
+        self._memory = FrameMemory(network.frames)
+        self._hysteresis = Hysteresis(self._rule)
+        self._clock = _Clock()
+        self._words = ""
+        self._text: TextFeatures | None = None
+
+    @property
+    def sampling_fps(self) -> float:
+        """Frames a second to take from a stream."""
+        return self._network.bundle.manifest.sampling.fps
+
+    def reset(self) -> None:
+        """Start a new presentation: forget frames, words and what was shown."""
+        self._memory.clear()
+        self._hysteresis.reset()
+        self.hear("")
+
+    def see(self, image: BgrImage, time_s: float) -> None:
+        """Encode a frame, uint8 [H, W, 3] BGR, and remember it."""
+        with self._clock.stage("preprocess"):
+            square = letterbox(image, self._network.image_size)
+        with self._clock.stage("frame_encoder"):
+            for frame in self._network.encode_frames(square[None], [time_s]):
+                self._memory.add(frame)
+
+    def hear(self, words: str) -> None:
+        """Replace the words heard so far; encoded only when they changed."""
+        if words == self._words:
+            return
+        self._words = words
+        with self._clock.stage("text_encoder"):
+            self._text = self._read(words)
+
+    def step(self, time_s: float) -> Step:
+        """Match the latest T frames and the words, as the live screen does."""
+        return self._match(self._memory.latest(), time_s, settle=True)
+
+    def conclude(self, time_s: float) -> Step:
+        """Match T frames spread over the whole presentation: the answer to a clip."""
+        return self._match(self._memory.whole(), time_s, settle=False)
+
+    def rank_clip(self, images: Sequence[BgrImage], text: str) -> Ranking:
+        """Rank the whole catalog for a clip given as pictures.
+
+        Args:
+            images: uint8 [H, W, 3] BGR; none for a text-only query.
+            text: the words; empty for an image-only query.
+        """
+        size = self._network.image_size
+        frames: list[EncodedFrame] = []
+        if images:
+            squares = np.stack([letterbox(image, size) for image in images])
+            frames = self._network.encode_frames(squares, [0.0] * len(images))
+        memory = FrameMemory(self._network.frames)
+        for frame in frames:
+            memory.add(frame)
+        query = self._network.query(memory.whole(), self._read(text))
+        hits, reranked = self._second_stage(query, self._catalog.stats().items)
+        order = [hits[i] for i in reranked.order]
+        listed = self._candidates(hits, reranked)
+        return Ranking(
+            tuple(hit.item.id for hit in order), reranked.scores, verdict(listed, self._rule, 0.0)
+        )
+
+    def _read(self, words: str) -> TextFeatures | None:
+        if not self._network.says_something(words):
+            return None
+        return self._network.encode_texts([words])
+
+    def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
+        with self._clock.stage("query_head"):
+            query = self._network.query(frames, self._text)
+        hits, reranked = self._second_stage(query, self._network.shortlist)
+        with self._clock.stage("decision"):
+            listed = self._candidates(hits, reranked)
+            event = verdict(listed, self._rule, time_s)
+            event = self._hysteresis.settle(event) if settle else event
+        attention = query.attention[len(frames) - 1] if frames else None
+        return Step(time_s, self._words, listed, event, self._clock.take(), attention)
+
+    def _second_stage(self, query: Query, count: int) -> tuple[list[Hit], _Reranked]:
+        with self._clock.stage("search"):
+            hits = self._catalog.search(query.vector, max(1, count))
+        with self._clock.stage("reranker"):
+            head = hits[: self._network.shortlist]
+            first = np.asarray([hit.score for hit in hits], np.float32)
+            items, nodes = self._catalog.vectors([hit.row for hit in head])
+            scores = self._network.rerank(query, items, nodes, first[: len(head)])
+            return hits, _merge(scores, first)
+
+    def _candidates(self, hits: Sequence[Hit], reranked: _Reranked) -> tuple[Candidate, ...]:
+        head = reranked.scores[: self._network.shortlist]
+        chances = confidences(head, self._rule)
+        return tuple(
+            Candidate(hits[i].item.id, hits[i].item.title, float(score), float(chance))
+            for i, score, chance in list(zip(reranked.order, head, chances))[:SHOWN_CANDIDATES]
+        )
+
+
+@dataclass(frozen=True)
+class _Reranked:
+    order: list[int]
+    scores: npt.NDArray[np.float32]
+
+
+def _merge(
+    reranked: npt.NDArray[np.float32], first: npt.NDArray[np.float32]
+) -> _Reranked:
+    """Re-ranked candidates first, the rest of the first stage after them, scores not rising."""
+    head = np.argsort(-reranked, kind="stable")
+    tail = first[len(reranked) :]
+    if len(head):
+        tail = np.minimum(tail, reranked.min())
+    scores = np.concatenate([reranked[head], tail]).astype(np.float32)
+    order = [*head.tolist(), *range(len(reranked), len(first))]
+    return _Reranked(order, scores)

@@ -1,0 +1,255 @@
+"""The network as the rest of the runtime sees it: five submodules behind typed calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime.bundle.manifest import SUBMODULES, Tensor
+from runtime.bundle.reader import Bundle, open_bundle
+from runtime.catalog.catalog import ItemVectors
+from runtime.engines.engine import Engine, TensorSpec
+from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.memory import EncodedFrame, FrameWindow, window
+from runtime.text import TextTokenizer
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """Texts after the text encoder, padded to the head's length L.
+
+    Attributes:
+        pooled: float32 [N, E], unit length.
+        tokens: float32 [N, L, E].
+        mask: float32 [N, L].
+    """
+
+    pooled: FloatArray
+    tokens: FloatArray
+    mask: FloatArray
+
+    def row(self, index: int) -> TextFeatures:
+        """One text as a batch of one."""
+        part = slice(index, index + 1)
+        return TextFeatures(self.pooled[part], self.tokens[part], self.mask[part])
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the query head made of frames and speech.
+
+    Attributes:
+        vector: float32 [V], for the first stage.
+        nodes: float32 [1, T, G], for the second stage.
+        attention: float32 [T, P], where the speech text looks in each frame.
+        mask: float32 [1, T], which nodes are real frames.
+    """
+
+    vector: FloatArray
+    nodes: FloatArray
+    attention: FloatArray
+    mask: FloatArray
+
+
+class Network:
+    """The five submodules of a verified bundle.
+
+    Args:
+        bundle: the verified bundle.
+        engines: one open engine for every submodule name; closed with the network.
+        tokenizer: the bundle's tokenizer.
+    """
+
+    def __init__(
+        self, bundle: Bundle, engines: Mapping[str, Engine], tokenizer: TextTokenizer
+    ) -> None:
+        self.bundle = bundle
+        self._engines = dict(engines)
+        self._tokenizer = tokenizer
+        specs = {spec.name: spec for spec in self._engines["query_head"].inputs}
+        self._frames = _fixed(specs["cls"], 1)
+        self._cls_size = _fixed(specs["cls"], 2)
+        self._token_shape = (_fixed(specs["tokens"], 2), _fixed(specs["tokens"], 3))
+        self._text_length = _fixed(specs["text_tokens"], 1)
+        self._text_size = _fixed(specs["text_tokens"], 2)
+
+    @classmethod
+    def open(cls, folder: Path, *, threads: int = 0) -> Network:
+        """Verify a bundle and load its submodules.
+
+        Raises:
+            BundleError: the bundle is missing, damaged or too new.
+            EngineError: a submodule does not load.
+        """
+        bundle = open_bundle(folder)
+        manifest = bundle.manifest
+        tokenizer = TextTokenizer.load(
+            bundle.folder / manifest.text.tokenizer, manifest.text.max_tokens
+        )
+        with ExitStack() as opened:
+            engines: dict[str, Engine] = {}
+            for name in SUBMODULES:
+                part = manifest.submodules[name]
+                engine = OnnxRuntimeEngine(
+                    name,
+                    bundle.folder / part.file,
+                    _specs(part.inputs),
+                    _specs(part.outputs),
+                    threads=threads,
+                )
+                engines[name] = opened.enter_context(engine)
+            network = cls(bundle, engines, tokenizer)
+            opened.pop_all()
+            return network
+
+    @property
+    def image_size(self) -> int:
+        """Side S of the frame encoder's input in pixels."""
+        return self.bundle.manifest.preprocessing.size
+
+    @property
+    def frames(self) -> int:
+        """T, the frames of one query."""
+        return self._frames
+
+    @property
+    def shortlist(self) -> int:
+        """K, the candidates of the re-ranker."""
+        return self.bundle.manifest.shortlist
+
+    @property
+    def providers(self) -> dict[str, str]:
+        """What really runs each submodule."""
+        return {name: engine.provider for name, engine in self._engines.items()}
+
+    def encode_frames(
+        self, images: npt.NDArray[np.uint8], times_s: Sequence[float]
+    ) -> list[EncodedFrame]:
+        """Encode pictures, uint8 [N, S, S, 3] RGB."""
+        out = self._engines["frame_encoder"].run({"images": images})
+        return [EncodedFrame(c, t, s) for c, t, s in zip(out["cls"], out["tokens"], times_s)]
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Encode texts; an empty text gives the encoder's answer to no words."""
+        batch = self._tokenizer.encode(texts)
+        out = self._engines["text_encoder"].run({"ids": batch.ids, "mask": batch.mask})
+        count, length = batch.ids.shape
+        tokens = np.zeros((count, self._text_length, self._text_size), np.float32)
+        mask = np.zeros((count, self._text_length), np.float32)
+        tokens[:, :length] = out["tokens"]
+        mask[:, :length] = batch.mask
+        return TextFeatures(out["pooled"], tokens, mask)
+
+    def says_something(self, text: str) -> bool:
+        """Whether a text holds a word that the network can read."""
+        return self._tokenizer.says_something(text)
+
+    def query(self, frames: list[EncodedFrame], text: TextFeatures | None) -> Query:
+        """Join at most T frames and the speech text (or None) into a query."""
+        view = window(frames, self._frames, self._cls_size, self._token_shape)
+        out = self._engines["query_head"].run({**self._head_inputs(view, text)})
+        return Query(out["query"][0], out["nodes"], out["attention"][0], view.mask)
+
+    def encode_items(
+        self, images: npt.NDArray[np.uint8], texts: Sequence[tuple[str, str]]
+    ) -> list[ItemVectors]:
+        """Catalog side: shop images uint8 [N, S, S, 3] RGB with (title, description) pairs."""
+        frames = self._engines["frame_encoder"].run({"images": images})
+        text = self.encode_texts([f"{title}. {about}".strip() for title, about in texts])
+        out = self._engines["item_head"].run(
+            {
+                "cls": frames["cls"],
+                "tokens": frames["tokens"],
+                "title_pooled": text.pooled,
+                "title_tokens": text.tokens,
+                "title_mask": text.mask,
+            }
+        )
+        return [ItemVectors(item, nodes) for item, nodes in zip(out["item"], out["nodes"])]
+
+    def rerank(
+        self, query: Query, items: FloatArray, nodes: FloatArray, scores: FloatArray
+    ) -> FloatArray:
+        """Second-stage scores of at most K candidates.
+
+        Args:
+            query: of the same step.
+            items: float32 [k, V].
+            nodes: float32 [k, M, G].
+            scores: float32 [k], first-stage scores.
+
+        Returns:
+            float32 [k].
+        """
+        count, size = len(scores), self.shortlist
+        mask = np.zeros((1, size), np.float32)
+        mask[0, :count] = 1.0
+        out = self._engines["reranker"].run(
+            {
+                "query": query.vector[None],
+                "query_nodes": query.nodes,
+                "frame_mask": query.mask,
+                "items": _padded(items, size),
+                "item_nodes": _padded(nodes, size),
+                "scores": _padded(scores, size),
+                "candidate_mask": mask,
+            }
+        )
+        reranked: FloatArray = out["reranked"][0, :count]
+        return reranked
+
+    def close(self) -> None:
+        """Free all engines."""
+        for engine in self._engines.values():
+            engine.close()
+
+    def __enter__(self) -> Network:
+        """Use the network in a ``with`` block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _head_inputs(
+        self, view: FrameWindow, text: TextFeatures | None
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        if text is None:
+            empty = np.zeros((1, self._text_length, self._text_size), np.float32)
+            text = TextFeatures(empty[:, 0], empty, np.zeros((1, self._text_length), np.float32))
+        return {
+            "cls": view.cls,
+            "tokens": view.tokens,
+            "frame_mask": view.mask,
+            "text_pooled": text.pooled,
+            "text_tokens": text.tokens,
+            "text_mask": text.mask,
+        }
+
+
+def _specs(tensors: Sequence[Tensor]) -> tuple[TensorSpec, ...]:
+    return tuple(TensorSpec(t.name, t.dtype, t.shape) for t in tensors)
+
+
+def _fixed(spec: TensorSpec, axis: int) -> int:
+    size = spec.shape[axis]
+    return size if isinstance(size, int) else 0
+
+
+def _padded(values: FloatArray, size: int) -> FloatArray:
+    out = np.zeros((1, size, *values.shape[1:]), np.float32)
+    out[0, : len(values)] = values
+    return out

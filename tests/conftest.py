@@ -1,0 +1,25 @@
+"""Fixtures that every floor's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def assets() -> Path:
+    """The real data and speech model for development; skipped, saying so, where absent."""
+    folder = Path(os.environ.get("SGMN_TEST_ASSETS", REPOSITORY.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no development data in {folder} (set SGMN_TEST_ASSETS)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speech_model() -> Path:
+    """The speech model shipped with the demo."""
+    return REPOSITORY / "runtime" / "assets" / "speech" / "vosk-tiny-synthetic"
