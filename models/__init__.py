@@ -1,0 +1,1 @@
+"""The network in PyTorch: encoders, heads, data sets, training and evaluation."""

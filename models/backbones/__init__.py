@@ -1,0 +1,1 @@
+"""Frame and text encoders, one file a backbone; each gives what the contract names."""

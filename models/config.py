@@ -1,0 +1,101 @@
+"""Sizes of a network: the one place where T, P, D, K and the rest are stated."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from runtime.errors import ExportError
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """A preset's sizes.
+
+    Attributes:
+        preset: ``lite`` or ``tiny``.
+        image_size: S, side of the uint8 input in pixels.
+        cls_size: C, length of a frame's pooled features.
+        patches: P, patch tokens of a frame.
+        token_size: D, length of a patch token.
+        text_size: E, length of a text token and of the pooled text.
+        text_tokens: L, longest text in tokens.
+        frames: T, frames of a query.
+        visual_size: length of the visual half of a first-stage vector.
+        node_size: G, length of a second-stage node.
+        item_nodes: M, nodes of an item: the item itself and 3 x 3 pooled patches.
+        shortlist: K, candidates of the re-ranker.
+        heads: attention heads everywhere.
+    """
+
+    preset: str
+    image_size: int
+    cls_size: int
+    patches: int
+    token_size: int
+    text_size: int
+    text_tokens: int
+    frames: int = 8
+    visual_size: int = 256
+    node_size: int = 128
+    item_nodes: int = 10
+    shortlist: int = 32
+    heads: int = 8
+
+    @property
+    def vector_size(self) -> int:
+        """V, length of a first-stage vector: visual half and text half."""
+        return self.visual_size + self.text_size
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side of the frame."""
+        return round(self.patches**0.5)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return asdict(self)
+
+
+LITE = NetworkConfig(
+    preset="lite",
+    image_size=320,
+    cls_size=5120,
+    patches=49,
+    token_size=320,
+    text_size=384,
+    text_tokens=64,
+)
+
+TINY = NetworkConfig(
+    preset="tiny",
+    image_size=64,
+    cls_size=96,
+    patches=49,
+    token_size=24,
+    text_size=32,
+    text_tokens=16,
+    frames=4,
+    visual_size=32,
+    node_size=16,
+    shortlist=8,
+    heads=4,
+)
+
+PRESETS = {"lite": LITE, "tiny": TINY}
+
+
+def config_from(values: dict[str, Any]) -> NetworkConfig:
+    """Rebuild a config from a checkpoint's metadata.
+
+    Raises:
+        ExportError: fields are missing or unknown.
+    """
+    names = {field.name for field in fields(NetworkConfig)}
+    if set(values) != names:
+        raise ExportError(
+            "the checkpoint's config does not fit this version",
+            why=f"fields {sorted(set(values) ^ names)} differ",
+            fix="train again with this version, or use the version that wrote it",
+        )
+    return NetworkConfig(**values)

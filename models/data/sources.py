@@ -1,0 +1,184 @@
+"""The corpora: GroceryLPR, a merchant feed with staged pictures, synthetic stores."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from models.data.clip import Clip, Tier
+from models.data.corpus import Corpus, CorpusItem, Picture, Shot
+from models.data.cutout import stage
+from models.data.grocery_lpr import read_clips, render
+from models.data.sentences import speak
+from runtime.catalog.feed import read_feed
+from runtime.errors import ClipListError
+
+BgrImage = npt.NDArray[np.uint8]
+SENTENCES = 6
+"""Sentences made for every product by rule."""
+
+
+def grocery(root: Path, *, tiers: tuple[Tier, ...] = ("L3",), staged: int = 4) -> Corpus:
+    """GroceryLPR's training photos and clips, and staged pictures of every catalog product.
+
+    Args:
+        root: the folder that holds ``dev``.
+        tiers: clip tiers beside the plain photos.
+        staged: pictures staged for each product.
+    """
+    dev = root / "dev"
+    items = _feed_items(dev / "catalog.csv", "grocery")
+    place = {item.key: i for i, item in enumerate(items)}
+    photos = _photos(dev / "splits.csv", root)
+    shots = [
+        Shot(place[f"grocery/{item_id}"], "photo", tuple(partial(_read, p) for p in paths))
+        for item_id, paths in sorted(photos.items())
+    ]
+    sentences = _made_sentences(items, seed=1)
+    for clip in read_clips(dev / "clips_train.jsonl", root):
+        if clip.product_id is None:
+            continue
+        index = place[f"grocery/{clip.product_id}"]
+        sentences.append((index, clip.text_asr))
+        for tier in tiers:
+            shots.append(Shot(index, "clip", _clip_pictures(clip, tier, root)))
+    grounds = [p for paths in photos.values() for p in paths[:6]]
+    shots += _staged(items, grounds, staged, seed=2)
+    return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest(root, tiers, staged))
+
+
+def feed(path: Path, name: str, grounds: list[Path], *, staged: int = 2) -> Corpus:
+    """Any merchant feed, its products staged before the given photos."""
+    items = _feed_items(path, name)
+    shots = _staged(items, grounds, staged, seed=3)
+    sentences = _made_sentences(items, seed=4)
+    return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest(path, name, staged))
+
+
+def synthetic(seed: int, *, views: int = 6) -> Corpus:
+    """A synthetic store; seed 0 is the demo's and must not be trained on."""
+    from models.store.scene import render_views
+    from models.store.artwork import shop_image
+    from models.store.store import open_store
+
+    store = open_store(seed)
+    items = [
+        CorpusItem(
+            f"store{seed}/{p.id}",
+            p.title,
+            p.description,
+            p.kind,
+            f"store{seed}/{p.family}",
+            partial(shop_image, p),
+        )
+        for p in store.products
+    ]
+    shots = [
+        Shot(
+            i,
+            "store",
+            tuple(partial(_view, render_views, p, store, seed * 1000 + v) for v in range(views)),
+        )
+        for i, p in enumerate(store.products)
+    ]
+    sentences = _made_sentences(items, seed=seed)
+    return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest("store", seed, views))
+
+
+def training_photos(root: Path) -> list[Path]:
+    """GroceryLPR's training photos; never those of validation clips."""
+    return [p for paths in _photos(root / "dev" / "splits.csv", root).values() for p in paths]
+
+
+def _feed_items(path: Path, name: str) -> list[CorpusItem]:
+    return [
+        CorpusItem(
+            f"{name}/{row.item.id}",
+            row.item.title,
+            row.item.description,
+            row.item.attributes.get("product_type", "").split(">")[-1].strip().lower(),
+            f"{name}/{row.item.group or row.item.id}",
+            partial(_read, row.item.image),
+        )
+        for row in read_feed(path)
+    ]
+
+
+def _photos(table: Path, root: Path) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    with table.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if row["split"] == "train":
+                found.setdefault(row["product_id"], []).append(root / "dev" / row["path"])
+    return found
+
+
+def _made_sentences(items: list[CorpusItem], seed: int) -> list[tuple[int, str]]:
+    rng = np.random.default_rng([seed, 11])
+    groups: dict[str, list[CorpusItem]] = {}
+    for item in items:
+        groups.setdefault(item.group, []).append(item)
+    return [
+        (i, speak(item, [o for o in groups[item.group] if o is not item], rng))
+        for i, item in enumerate(items)
+        for _ in range(SENTENCES)
+    ]
+
+
+def _staged(items: list[CorpusItem], grounds: list[Path], count: int, seed: int) -> list[Shot]:
+    def picture(index: int, number: int) -> BgrImage:
+        rng = np.random.default_rng([seed, index, number])
+        return stage(items[index].image(), _read(grounds[rng.integers(len(grounds))]), rng)
+
+    return [
+        Shot(i, "cutout", tuple(partial(picture, i, n) for n in range(count)))
+        for i in range(len(items))
+        if count
+    ]
+
+
+def _view(draw: Picture, product: object, store: object, seed: int) -> BgrImage:
+    return draw(product, store, seed, 1)[0]  # type: ignore[call-arg, no-any-return]
+
+
+def _clip_pictures(clip: Clip, tier: Tier, root: Path) -> tuple[Picture, ...]:
+    # A clip is rendered whole; its pictures are asked for one after the other.
+    @lru_cache(maxsize=1)
+    def rendered() -> list[BgrImage]:
+        return render(clip, tier, root)
+
+    return tuple(partial(_nth, rendered, i) for i in range(len(clip.frames(tier))))
+
+
+def _nth(rendered: Callable[[], list[BgrImage]], index: int) -> BgrImage:
+    return rendered()[index]
+
+
+def _read(path: Path) -> BgrImage:
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise ClipListError(
+            f"cannot read the picture {path}",
+            why="it is missing or not a picture",
+            fix="check the data folder given with --data",
+        )
+    return np.asarray(picture, np.uint8)
+
+
+def _digest(*parts: object) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            files = sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]
+            for file in files:
+                digest.update(f"{file.name}:{file.stat().st_size};".encode())
+        else:
+            digest.update(f"{part!r};".encode())
+    return digest.hexdigest()

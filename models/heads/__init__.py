@@ -1,0 +1,1 @@
+"""Query head, item head and what they share."""

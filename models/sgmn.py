@@ -1,0 +1,122 @@
+"""The five submodules together, and their checkpoint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.backbones.lite0 import Lite0FrameEncoder
+from models.backbones.minilm import MiniLm
+from models.backbones.tiny import TinyFrameEncoder, TinyTextEncoder
+from models.config import NetworkConfig, config_from
+from models.heads.item import ItemHead
+from models.heads.query import QueryHead, SharedParts
+from models.reranker import GraphReranker
+from runtime.errors import ExportError
+
+
+class Sgmn(nn.Module):
+    """Spatiotemporal Graph guided Multi-modal Network, cut where a kiosk needs it cut."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        lite = config.preset == "lite"
+        self.frame_encoder: nn.Module = (
+            Lite0FrameEncoder(config) if lite else TinyFrameEncoder(config)
+        )
+        self.text_encoder: nn.Module = MiniLm() if lite else TinyTextEncoder(config)
+        shared = SharedParts(config)
+        self.query_head = QueryHead(config, shared)
+        self.item_head = ItemHead(config, shared)
+        self.reranker = GraphReranker(config)
+
+    @property
+    def shared(self) -> SharedParts:
+        """The parts that query head and item head have in common."""
+        return self.query_head.shared
+
+    def load_pretrained(self) -> None:
+        """Fill the encoders of preset ``lite`` with their pretrained weights; ``tiny`` has none."""
+        from models.backbones import lite0, minilm
+
+        if isinstance(self.frame_encoder, Lite0FrameEncoder):
+            lite0.load_pretrained(self.frame_encoder)
+        if isinstance(self.text_encoder, MiniLm):
+            minilm.load_pretrained(self.text_encoder)
+
+
+def save_checkpoint(path: Path, network: Sgmn, notes: dict[str, Any]) -> None:
+    """Write weights as safetensors with config and notes (seed, data digests) in the header."""
+    from safetensors.torch import save_file
+
+    header = {
+        "config": json.dumps(network.config.as_dict()),
+        "notes": json.dumps(notes),
+        "format": "sgmn-edge-1",
+    }
+    # Query head and item head share parts; each tensor is stored once.
+    weights: dict[str, Tensor] = {
+        name: tensor.contiguous()
+        for name, tensor in network.state_dict().items()
+        if not name.startswith("item_head.shared.")
+    }
+    partial = path.with_suffix(".partial")
+    save_file(weights, partial, header)
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
+    """Read a checkpoint written by `save_checkpoint`.
+
+    Returns:
+        The network in evaluation mode and the notes.
+
+    Raises:
+        ExportError: not a checkpoint of this project, or tensors are missing or superfluous.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "pt") as file:
+            header = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ExportError(
+            f"cannot read the checkpoint {path}",
+            why=str(error),
+            fix="give a .safetensors file written by `sgmn train`",
+        ) from error
+    if header.get("format") != "sgmn-edge-1":
+        raise ExportError(
+            f"{path} is not a checkpoint of this program",
+            why="its header names no known format",
+            fix="give a .safetensors file written by `sgmn train`",
+        )
+    network = Sgmn(config_from(json.loads(header["config"])))
+    _load_weights(network, weights, path)
+    return network.eval(), json.loads(header["notes"])
+
+
+def _load_weights(network: Sgmn, weights: dict[str, torch.Tensor], path: Path) -> None:
+    shared = {
+        f"item_head.{name.removeprefix('query_head.')}": tensor
+        for name, tensor in weights.items()
+        if name.startswith("query_head.shared.")
+    }
+    complete = {**weights, **shared}
+    expected = network.state_dict()
+    wrong = sorted(set(complete) ^ set(expected)) or sorted(
+        name for name, tensor in complete.items() if tensor.shape != expected[name].shape
+    )
+    if wrong:
+        raise ExportError(
+            f"{path} does not hold the network its header describes",
+            why=f"{len(wrong)} tensors are missing, superfluous or of another shape: {wrong[:3]}",
+            fix="use the version of this program that wrote it, or train again",
+        )
+    network.load_state_dict(complete)

@@ -1,0 +1,1 @@
+"""Training the heads on frozen encoders: features once, then episodes of products."""
