@@ -63,4 +63,3 @@ class Corpus:
     shots: tuple[Shot, ...]
     sentences: tuple[tuple[int, str], ...]
     digest: str
-

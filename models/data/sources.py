@@ -17,12 +17,17 @@ from models.data.corpus import Corpus, CorpusItem, Picture, Shot
 from models.data.cutout import stage
 from models.data.grocery_lpr import read_clips, render
 from models.data.sentences import speak
+from models.store.product import Product
+from models.store.store import Store
 from runtime.catalog.feed import read_feed
 from runtime.errors import ClipListError
 
 BgrImage = npt.NDArray[np.uint8]
 SENTENCES = 6
 """Sentences made for every product by rule."""
+
+TAKE = 8
+"""Pictures of one synthetic take."""
 
 
 def grocery(root: Path, *, tiers: tuple[Tier, ...] = ("L3",), staged: int = 4) -> Corpus:
@@ -46,7 +51,7 @@ def grocery(root: Path, *, tiers: tuple[Tier, ...] = ("L3",), staged: int = 4) -
         if clip.product_id is None:
             continue
         index = place[f"grocery/{clip.product_id}"]
-        sentences.append((index, clip.text_asr))
+        sentences.append((index, clip.text("text_asr")))
         for tier in tiers:
             shots.append(Shot(index, "clip", _clip_pictures(clip, tier, root)))
     grounds = [p for paths in photos.values() for p in paths[:6]]
@@ -54,7 +59,7 @@ def grocery(root: Path, *, tiers: tuple[Tier, ...] = ("L3",), staged: int = 4) -
     return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest(root, tiers, staged))
 
 
-def feed(path: Path, name: str, grounds: list[Path], *, staged: int = 2) -> Corpus:
+def staged_feed(path: Path, name: str, grounds: list[Path], *, staged: int = 2) -> Corpus:
     """Any merchant feed, its products staged before the given photos."""
     items = _feed_items(path, name)
     shots = _staged(items, grounds, staged, seed=3)
@@ -62,9 +67,14 @@ def feed(path: Path, name: str, grounds: list[Path], *, staged: int = 2) -> Corp
     return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest(path, name, staged))
 
 
-def synthetic(seed: int, *, views: int = 6) -> Corpus:
-    """A synthetic store; seed 0 is the demo's and must not be trained on."""
-    from models.store.scene import render_views
+def synthetic(seed: int, *, views: int = 4, takes: int = 1) -> Corpus:
+    """A synthetic store; seed 0 is the demo's and must not be trained on.
+
+    Args:
+        seed: of the store, its products and its pictures.
+        views: unrelated pictures of each product.
+        takes: takes of each product, eight pictures each from ten seconds of one moving scene.
+    """
     from models.store.artwork import shop_image
     from models.store.store import open_store
 
@@ -80,16 +90,20 @@ def synthetic(seed: int, *, views: int = 6) -> Corpus:
         )
         for p in store.products
     ]
-    shots = [
-        Shot(
-            i,
-            "store",
-            tuple(partial(_view, render_views, p, store, seed * 1000 + v) for v in range(views)),
-        )
-        for i, p in enumerate(store.products)
-    ]
-    sentences = _made_sentences(items, seed=seed)
-    return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest("store", seed, views))
+    shots = []
+    for i, product in enumerate(store.products):
+        base = seed * 100_000 + i * 100
+        if views:
+            drawn = partial(_store_view, store, product)
+            shots.append(Shot(i, "store", tuple(partial(drawn, base + v) for v in range(views))))
+        shots += [
+            Shot(i, "take", _nth_of(partial(_store_take, store, product, base + 50 + t), TAKE))
+            for t in range(takes)
+        ]
+    sentences = _made_sentences(items, seed=seed) + _narrated(store, seed)
+    return Corpus(
+        tuple(items), tuple(shots), tuple(sentences), _digest("store", seed, views, takes)
+    )
 
 
 def training_photos(root: Path) -> list[Path]:
@@ -144,21 +158,42 @@ def _staged(items: list[CorpusItem], grounds: list[Path], count: int, seed: int)
     ]
 
 
-def _view(draw: Picture, product: object, store: object, seed: int) -> BgrImage:
-    return draw(product, store, seed, 1)[0]  # type: ignore[call-arg, no-any-return]
+def _store_view(store: Store, product: Product, seed: int) -> BgrImage:
+    from models.store.scene import render_views
+
+    return np.asarray(render_views(product, store, seed, 1)[0], np.uint8)
+
+
+def _store_take(store: Store, product: Product, seed: int) -> list[BgrImage]:
+    from models.store.scene import render_frames
+
+    frames = render_frames(product, store, seed, TAKE, size=(320, 180), fps=TAKE / 10)
+    return [np.asarray(frame, np.uint8) for frame in frames]
+
+
+def _narrated(store: Store, seed: int) -> list[tuple[int, str]]:
+    from models.store.narration import STYLES, narrate
+
+    rng = np.random.default_rng([seed, 13])
+    return [
+        (i, narrate(product, store, rng, style).replace(".", ""))
+        for i, product in enumerate(store.products)
+        for style in STYLES
+    ]
 
 
 def _clip_pictures(clip: Clip, tier: Tier, root: Path) -> tuple[Picture, ...]:
-    # A clip is rendered whole; its pictures are asked for one after the other.
-    @lru_cache(maxsize=1)
-    def rendered() -> list[BgrImage]:
-        return render(clip, tier, root)
-
-    return tuple(partial(_nth, rendered, i) for i in range(len(clip.frames(tier))))
+    return _nth_of(partial(render, clip, tier, root), len(clip.frames(tier)))
 
 
-def _nth(rendered: Callable[[], list[BgrImage]], index: int) -> BgrImage:
-    return rendered()[index]
+def _nth_of(draw: Callable[[], list[BgrImage]], count: int) -> tuple[Picture, ...]:
+    """Pictures that are drawn together and asked for one after the other."""
+    drawn = lru_cache(maxsize=1)(draw)
+    return tuple(partial(_nth, drawn, i) for i in range(count))
+
+
+def _nth(drawn: Callable[[], list[BgrImage]], index: int) -> BgrImage:
+    return drawn()[index]
 
 
 def _read(path: Path) -> BgrImage:

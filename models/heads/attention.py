@@ -27,9 +27,7 @@ class TextGuidedAttention(nn.Module):
         nn.init.zeros_(self.out.weight)
         self.scale = width**-0.5
 
-    def forward(
-        self, patches: Tensor, words: Tensor, words_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, patches: Tensor, words: Tensor, words_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Read pictures under a text.
 
         Args:

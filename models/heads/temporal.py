@@ -7,7 +7,7 @@ SGMN section 2.2 (a) with right masks: a difference is valid only between two va
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.heads.norms import MASKED
@@ -67,7 +67,9 @@ class TemporalDifference(nn.Module):
         tokens = torch.cat([first, pairs], 1)
         masks = torch.stack([mask[:, 1:], steps_mask], 2).reshape(batch, 2 * (count - 1))
         tokens = self.joint_layer(tokens, _key_bias(torch.cat([mask[:, :1], masks], 1)))
-        kept = torch.cat([tokens[:, :1], tokens[:, 1:].reshape(batch, count - 1, 2, width)[:, :, 0]], 1)
+        kept = torch.cat(
+            [tokens[:, :1], tokens[:, 1:].reshape(batch, count - 1, 2, width)[:, :, 0]], 1
+        )
         return frames + self.out(kept)
 
 

@@ -1,0 +1,1 @@
+"""From a checkpoint to ONNX submodules and a bundle, with parity checked on the way."""

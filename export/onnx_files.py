@@ -1,0 +1,62 @@
+"""Submodules to ONNX files."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+
+from export.submodules import Part
+from runtime.errors import ExportError
+
+OPSET = 17
+"""The newest that TensorRT 8.6 reads."""
+
+EXAMPLE_SIZES = {"N": 2, "L": 7}
+
+
+def write_onnx(part: Part, folder: Path) -> Path:
+    """Export one submodule and check the file.
+
+    Returns:
+        ``<folder>/<name>.fp32.onnx``.
+
+    Raises:
+        ExportError: the exporter or the checker refuses, or another opset came out.
+    """
+    import onnx
+
+    file = folder / f"{part.name}.fp32.onnx"
+    generator = torch.Generator().manual_seed(0)
+    examples = tuple(port.example(EXAMPLE_SIZES, generator) for port in part.inputs)
+    with warnings.catch_warnings():
+        # The tracing exporter is the one that still gives opset 17; it warns of being old and of
+        # every Python comparison of sizes, which are fixed here.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            part.module.eval(),
+            examples,
+            str(file),
+            input_names=[port.name for port in part.inputs],
+            output_names=[port.name for port in part.outputs],
+            dynamic_axes=part.dynamic_axes(),
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    try:
+        onnx.checker.check_model(str(file), full_check=True)
+    except onnx.checker.ValidationError as error:
+        raise _refused(part, str(error)) from error
+    found = {entry.domain: entry.version for entry in onnx.load(str(file)).opset_import}
+    if found.get("") != OPSET:
+        raise _refused(part, f"opset {found.get('')} came out instead of {OPSET}")
+    return file
+
+
+def _refused(part: Part, why: str) -> ExportError:
+    return ExportError(
+        f"{part.name} cannot be exported",
+        why=why,
+        fix="use the versions of torch and onnx pinned in constraints.txt",
+    )

@@ -1,0 +1,1 @@
+"""How often the network names the right product, measured through the runtime that kiosks use."""

@@ -1,0 +1,80 @@
+"""A temporary catalog to ask for clips, built as a kiosk builds its own."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from runtime.catalog.feed import GROUP, FeedRow, read_feed
+from runtime.catalog.importer import Progress, import_feed
+from runtime.catalog.sqlite_catalog import SqliteCatalog
+from runtime.errors import FeedError
+from runtime.network import Network
+
+
+@contextmanager
+def open_gallery(
+    network: Network, feeds: Sequence[Path], progress: Progress
+) -> Iterator[SqliteCatalog]:
+    """One catalog of the products of all feeds; gone when the block ends.
+
+    Raises:
+        FeedError: a feed cannot be used, or two feeds have the same product.
+    """
+    digest = network.bundle.digest
+    with TemporaryDirectory(prefix="sgmn-gallery-") as name:
+        folder = Path(name)
+        feed = feeds[0] if len(feeds) == 1 else merge_feeds(feeds, folder / "feed")
+        import_feed(feed, folder / "catalog", network, digest, progress)
+        with SqliteCatalog.open(folder / "catalog", digest) as catalog:
+            yield catalog
+
+
+def merge_feeds(feeds: Sequence[Path], folder: Path) -> Path:
+    """Write one feed with the products of several, images beside it; returns its path.
+
+    Merged before the import, so that the products meet in one catalog exactly as in a kiosk.
+
+    Args:
+        feeds: two or more feeds whose ids are disjoint.
+        folder: is made; the images are copied there, because a feed's images lie beside it.
+
+    Raises:
+        FeedError: a feed cannot be used, or two feeds have the same product.
+    """
+    rows = [row for feed in feeds for row in read_feed(feed)]
+    _check_disjoint(feeds, rows)
+    folder.mkdir()
+    records = [_record(row, number, folder) for number, row in enumerate(rows)]
+    columns = dict.fromkeys(name for record in records for name in record)
+    merged = folder / "feed.csv"
+    with merged.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(columns), restval="")
+        writer.writeheader()
+        writer.writerows(records)
+    return merged
+
+
+def _check_disjoint(feeds: Sequence[Path], rows: Sequence[FeedRow]) -> None:
+    count = Counter(row.item.id for row in rows)
+    twice = sorted(item_id for item_id, times in count.items() if times > 1)
+    if twice:
+        names = ", ".join(str(feed) for feed in feeds)
+        raise FeedError(
+            f"{names} have the same products",
+            why=f"{len(twice)} ids occur twice, the first is {twice[0]}",
+            fix="give distractors whose ids are not in the catalog",
+        )
+
+
+def _record(row: FeedRow, number: int, folder: Path) -> dict[str, str]:
+    item = row.item
+    image = f"{number}{item.image.suffix}"
+    shutil.copyfile(item.image, folder / image)
+    texts = {"id": item.id, "title": item.title, "description": item.description}
+    return {**texts, "image_link": image, GROUP: item.group, **item.attributes}

@@ -1,0 +1,1 @@
+"""A seeded generator of a synthetic shop: products, shop images, in-store clips and narration."""
