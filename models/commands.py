@@ -128,3 +128,34 @@ def _percent(value: Estimate | None) -> str:
     if value.low is None or value.high is None:
         return f"{value.value * 100:.1f}"
     return f"{value.value * 100:.1f}\n{value.low * 100:.0f}-{value.high * 100:.0f}"
+
+
+@click.command()
+@click.option("--config", "config_file", type=_path, required=True, help="Settings of the run.")
+@click.option("--data", type=_path, required=True, help="GroceryLPR folder, which holds `dev`.")
+@click.option("--out", type=_path, required=True, help="Folder of the run.")
+@json_option
+def train(config_file: Path, data: Path, out: Path, as_json: bool) -> None:
+    """Train a network; writes OUT/checkpoint.safetensors with its settings, seed and digests."""
+    _need_torch()
+    from models.training.config import read_config
+    from models.training.run import train as run
+
+    checkpoint = run(read_config(config_file), data, out, progress)
+    if as_json:
+        print_json({"checkpoint": str(checkpoint)})
+    else:
+        click.echo(f"Wrote {checkpoint}")
+
+
+def _need_torch() -> None:
+    from importlib.util import find_spec
+
+    from runtime.errors import DependencyError
+
+    if find_spec("torch") is None:
+        raise DependencyError(
+            "torch is not installed",
+            why="the network is trained and exported with it",
+            fix="pip install 'sgmn-edge[train]'",
+        )

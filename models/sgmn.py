@@ -15,7 +15,7 @@ from models.backbones.tiny import TinyFrameEncoder, TinyTextEncoder
 from models.config import NetworkConfig, config_from
 from models.heads.item import ItemHead
 from models.heads.query import QueryHead, SharedParts
-from models.reranker import GraphReranker
+from models.reranker import RelationReranker
 from runtime.errors import ExportError
 
 
@@ -33,7 +33,7 @@ class Sgmn(nn.Module):
         shared = SharedParts(config)
         self.query_head = QueryHead(config, shared)
         self.item_head = ItemHead(config, shared)
-        self.reranker = GraphReranker(config)
+        self.reranker = RelationReranker(config)
 
     @property
     def shared(self) -> SharedParts:

@@ -207,14 +207,13 @@ class _Reranked:
     scores: npt.NDArray[np.float32]
 
 
-def _merge(
-    reranked: npt.NDArray[np.float32], first: npt.NDArray[np.float32]
-) -> _Reranked:
+def _merge(reranked: npt.NDArray[np.float32], first: npt.NDArray[np.float32]) -> _Reranked:
     """Re-ranked candidates first, the rest of the first stage after them, scores not rising."""
     head = np.argsort(-reranked, kind="stable")
     tail = first[len(reranked) :]
-    if len(head):
-        tail = np.minimum(tail, reranked.min())
+    if len(head) and len(tail):
+        # One shift for all of the rest keeps their order and their distances.
+        tail = tail - max(0.0, float(tail[0] - reranked.min()))
     scores = np.concatenate([reranked[head], tail]).astype(np.float32)
     order = [*head.tolist(), *range(len(reranked), len(first))]
     return _Reranked(order, scores)

@@ -35,7 +35,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Words:
-    """Where the words of a clip come from: fixed text, a sound file with a recognizer, or nowhere."""
+    """Where a clip's words come from: fixed text, a sound file with a recognizer, or nowhere."""
 
     text: str = ""
     sound: Path | None = None

@@ -46,7 +46,7 @@ class TextTokenizer:
         """
         try:
             tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # noqa: BLE001 - the library raises bare Exception
+        except Exception as error:
             raise BundleError(
                 f"cannot read the tokenizer {path.name}",
                 why=str(error),

@@ -51,7 +51,7 @@ class MiniLm(nn.Module):
         self.layers = nn.ModuleList([Layer() for _ in range(LAYERS)])
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 [N, L] twice -> pooled [N, 384] of unit length, tokens [N, L, 384]."""
+        """int64 [N, L] twice -> pooled [N, 384] of unit length, tokens [N, L, 384], padding zero."""
         keep = mask.to(self.positions.dtype)
         x = self.norm(self.words(ids) + self.positions[: ids.shape[1]])
         bias = (1.0 - keep)[:, None, None, :] * MASKED
@@ -59,7 +59,7 @@ class MiniLm(nn.Module):
             x = layer(x, bias)
         total = (x * keep[..., None]).sum(1) / keep.sum(1, keepdim=True).clamp(min=1.0)
         length = (total * total).sum(1, keepdim=True).clamp(min=1e-12).sqrt()
-        return total / length, x
+        return total / length, x * keep[..., None]
 
 
 def load_pretrained(encoder: MiniLm) -> None:

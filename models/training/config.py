@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.config import PRESETS
+from models.data.clip import Tier
 from runtime.errors import UsageError
 
 if sys.version_info >= (3, 11):
@@ -23,39 +24,57 @@ class DataConfig:
     Attributes:
         clip_tiers: GroceryLPR clip tiers beside the plain photos.
         staged: pictures staged from each GroceryLPR shop picture.
-        feed_staged: the same for the second feed (the fashion catalog).
         stores: seeds of synthetic stores; 0 is the demo's and refused.
-        store_views: pictures of each product of a synthetic store.
+        store_views: unrelated pictures of each product of a synthetic store.
+        store_takes: takes of eight pictures each of such a product.
     """
 
-    clip_tiers: tuple[str, ...] = ("L3",)
+    clip_tiers: tuple[Tier, ...] = ("L3",)
     staged: int = 4
-    feed_staged: int = 2
-    stores: tuple[int, ...] = (1, 2, 3, 4, 5, 6)
-    store_views: int = 6
+    stores: tuple[int, ...] = (1, 2, 3, 4, 5)
+    store_views: int = 4
+    store_takes: int = 1
 
 
 @dataclass(frozen=True)
-class FitConfig:
-    """How to train the heads.
+class HeadConfig:
+    """How to train text-guided attention, text half and re-ranker.
 
     Attributes:
         steps: episodes.
         batch: products in an episode.
-        rate: peak learning rate of new layers.
-        projection_rate: of the whitened projection and the text half, which start near right.
-        anchor: weight of the pull back to the starting projection.
+        rate: peak learning rate.
         visual_weight: weight of the pictures-only loss.
         rerank_weight: weight of the second stage's loss.
     """
 
-    steps: int = 600
+    steps: int = 150
     batch: int = 64
-    rate: float = 5e-4
-    projection_rate: float = 5e-5
-    anchor: float = 1.0
+    rate: float = 3e-4
     visual_weight: float = 1.0
     rerank_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class ProjectionConfig:
+    """How to train the shared projection from its whitened start.
+
+    Attributes:
+        steps: batches.
+        batch: products in a batch.
+        rate: learning rate.
+        dropout: share of features dropped on both sides.
+        real_weight: how much oftener a photographed product is drawn than a synthetic one.
+        keep: how far to go from the whitened start (0) to the trained matrix (1); products without
+            photos lose beyond the middle.
+    """
+
+    steps: int = 300
+    batch: int = 64
+    rate: float = 1e-4
+    dropout: float = 0.3
+    real_weight: float = 2.0
+    keep: float = 0.7
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,8 @@ class TrainConfig:
     preset: str = "lite"
     seed: int = 7
     data: DataConfig = field(default_factory=DataConfig)
-    fit: FitConfig = field(default_factory=FitConfig)
+    heads: HeadConfig = field(default_factory=HeadConfig)
+    projection: ProjectionConfig = field(default_factory=ProjectionConfig)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -85,8 +105,10 @@ def read_config(path: Path) -> TrainConfig:
             f"cannot read {path}", why=str(error), fix="start from models/configs/lite.toml"
         ) from error
     data = _section(DataConfig, values.pop("data", {}), path)
-    fit = _section(FitConfig, values.pop("fit", {}), path)
-    config = _section(TrainConfig, {**values, "data": data, "fit": fit}, path)
+    heads = _section(HeadConfig, values.pop("heads", {}), path)
+    projection = _section(ProjectionConfig, values.pop("projection", {}), path)
+    sections = {"data": data, "heads": heads, "projection": projection}
+    config = _section(TrainConfig, {**values, **sections}, path)
     if config.preset not in PRESETS or 0 in config.data.stores:
         raise UsageError(
             f"{path} asks for something impossible",

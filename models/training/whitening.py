@@ -12,8 +12,11 @@ from torch import Tensor
 from models.heads.projection import SharedProjection
 from models.training.bank import FeatureBank
 
-SHRINK = 0.2
-"""Share of the covariance that is replaced by its mean variance."""
+SHRINK = 0.5
+"""Share of the within-class covariance that is replaced by its mean variance."""
+
+REAL = ("photo", "clip")
+"""Camera pictures; drawn and staged ones would teach the wrong variation."""
 
 
 @torch.no_grad()
@@ -25,16 +28,17 @@ def whiten(projection: SharedProjection, bank: FeatureBank, allowed: set[int]) -
         bank: encoded corpus.
         allowed: products whose pictures may be used.
     """
-    shots = [(item, rows) for item, _, rows in bank.shots if item in allowed]
-    rows = torch.tensor([r for _, some in shots for r in some])
-    owner = torch.tensor([item for item, some in shots for _ in some])
+    shots = [(item, rows) for item, source, rows in bank.shots if item in allowed]
+    real = [(item, rows) for item, source, rows in bank.shots if source in REAL and item in allowed]
+    chosen = real or shots
+    rows = torch.tensor([r for _, some in chosen for r in some])
+    owner = torch.tensor([item for item, some in chosen for _ in some])
     frames = bank.frames.cls[rows].float()
     projection.frame_mean.copy_(frames.mean(0))
-    projection.item_mean.copy_(bank.items.cls[sorted(allowed)].float().mean(0))
+    projection.item_mean.copy_(bank.items.cls[owner.unique()].float().mean(0))
     x = projection.normalised(frames - projection.frame_mean)
     basis = _principal(x, projection.linear.out_features)
-    y = x @ basis
-    within = _within_covariance(y, owner)
+    within = _within_covariance(x @ basis, owner)
     size = within.shape[0]
     within = (1 - SHRINK) * within + SHRINK * within.trace() / size * torch.eye(size)
     values, vectors = torch.linalg.eigh(within)
@@ -44,8 +48,13 @@ def whiten(projection: SharedProjection, bank: FeatureBank, allowed: set[int]) -
 
 
 def _principal(x: Tensor, size: int) -> Tensor:
-    _, vectors = torch.linalg.eigh(x.T @ x / len(x))
-    return vectors[:, -size:].flip(1)
+    """Leading directions of x [N, C] as columns [C, size]; fewer pictures leave zero columns."""
+    found = min(size, *x.shape)
+    torch.manual_seed(0)
+    _, _, directions = torch.svd_lowrank(x, q=min(found + 20, *x.shape), niter=3)
+    basis = torch.zeros(x.shape[1], size)
+    basis[:, :found] = directions[:, :found]
+    return basis
 
 
 def _within_covariance(y: Tensor, owner: Tensor) -> Tensor:

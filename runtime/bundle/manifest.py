@@ -5,11 +5,11 @@ The JSON schema of `Manifest` is exported to ``docs/reference/manifest.schema.js
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 
 SUBMODULES = ("frame_encoder", "text_encoder", "query_head", "item_head", "reranker")
 """The five submodules; the names are the contract in files, metrics and reports."""
@@ -41,7 +41,7 @@ class Preprocessing(_Part):
 
     geometry: Literal["letterbox"] = "letterbox"
     size: int = Field(gt=0, description="side S of the square input in pixels")
-    pad_value: int = Field(127, ge=0, le=255)
+    pad_value: int = Field(default=127, ge=0, le=255)
     colour: Literal["RGB"] = "RGB"
 
 
@@ -55,7 +55,7 @@ class TextInput(_Part):
 class Sampling(_Part):
     """Which frames the network sees."""
 
-    fps: float = Field(2.0, gt=0, description="frames a second taken from the stream")
+    fps: float = Field(default=2.0, gt=0, description="frames a second taken from the stream")
     frames: int = Field(gt=0, description="T, the frames of one query")
 
 
@@ -64,9 +64,9 @@ class Decision(_Part):
 
     temperature: float = Field(gt=0, description="scores are divided by it before the softmax")
     open_set_score: float = Field(description="score of the answer 'none of these'")
-    present: float = Field(0.5, ge=0, le=1, description="least confidence to name a product")
-    unsure: float = Field(0.2, ge=0, le=1, description="least confidence to show candidates")
-    hold_steps: int = Field(2, ge=1, description="steps in a row before the shown product changes")
+    present: float = Field(default=0.5, ge=0, le=1, description="least confidence to name a product")
+    unsure: float = Field(default=0.2, ge=0, le=1, description="least confidence to show candidates")
+    hold_steps: int = Field(default=2, ge=1, description="steps in a row before the shown product changes")
 
 
 class FileEntry(_Part):

@@ -84,7 +84,7 @@ class OnnxRuntimeEngine:
             session = onnxruntime.InferenceSession(
                 str(self._file), options, providers=[self._provider]
             )
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime has no public error base
+        except Exception as error:
             raise self._error("cannot be loaded", error) from error
         if session.get_providers()[0] != self._provider:
             raise EngineError(
@@ -113,8 +113,10 @@ class OnnxRuntimeEngine:
                 )
         names = [spec.name for spec in self._outputs]
         try:
-            values = self._session.run(names, {spec.name: feeds[spec.name] for spec in self._inputs})
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime has no public error base
+            values = self._session.run(
+                names, {spec.name: feeds[spec.name] for spec in self._inputs}
+            )
+        except Exception as error:
             raise self._error("failed", error) from error
         return dict(zip(names, values, strict=True))
 

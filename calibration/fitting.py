@@ -1,0 +1,85 @@
+"""Calibrating the confidence of a whole bundle on labelled clips."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calibration.confidence import Ranked, calibration_error, fit_decision, with_absent
+from export.bundle import new_folder
+from models.data.grocery_lpr import read_clips
+from models.evaluation.evaluate import evaluate
+from models.evaluation.prediction import Prediction, Question
+from runtime.bundle.manifest import Decision
+from runtime.bundle.reader import open_bundle
+from runtime.bundle.writer import seal
+from runtime.catalog.importer import Progress
+
+CONDITIONS = (("L0", "fused"), ("L0", "image"), ("L3", "fused"), ("L3", "image"))
+"""The screen must know when to be silent, so hard and speechless clips count as well."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted decision rule and the calibration error before and after, on the same clips."""
+
+    decision: Decision
+    error_before: float
+    error_after: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {
+            "decision": self.decision.model_dump(),
+            "calibration_error": {"before": self.error_before, "after": self.error_after},
+        }
+
+
+def calibrate_bundle(
+    bundle: Path, manifest: Path, root: Path, catalog: Path, out: Path, progress: Progress
+) -> Fitted:
+    """Write a copy of a bundle whose confidence is fitted to clips.
+
+    Args:
+        bundle: folder of the bundle.
+        manifest: labelled clips.
+        root: the folder that photo paths are relative to.
+        catalog: feed of the products.
+        out: the new bundle's folder; must not exist.
+        progress: shows progress.
+    """
+    source = open_bundle(bundle)
+    clips = read_clips(manifest, root)
+    ranked: list[Ranked] = []
+    for tier, modality in CONDITIONS:
+        question = Question(tier, modality)  # type: ignore[arg-type]
+        answers = evaluate(clips, root, catalog, None, question, bundle, progress)
+        ranked += [_ranked(p, source.manifest.shortlist) for p in answers.predictions]
+    before = source.manifest.decision
+    after = fit_decision(ranked, before)
+    cases = with_absent(ranked)
+    fitted = Fitted(
+        after,
+        round(calibration_error(cases, before), 4),
+        round(calibration_error(cases, after), 4),
+    )
+    with new_folder(out) as folder:
+        for name in source.manifest.files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source.folder / name, folder / name)
+        notes = {"clips": manifest.name, "conditions": CONDITIONS, **fitted.as_dict()}
+        provenance = {**source.manifest.provenance, "confidence": notes}
+        seal(
+            folder,
+            source.manifest.model_copy(update={"decision": after, "provenance": provenance}),
+        )
+    return fitted
+
+
+def _ranked(prediction: Prediction, shortlist: int) -> Ranked:
+    listed = prediction.ids[:shortlist]
+    wanted = prediction.clip.product_id
+    right = listed.index(wanted) if wanted in listed else None
+    return Ranked(prediction.scores[:shortlist], right)

@@ -1,0 +1,80 @@
+"""Calibration samples from the user's own catalog and clips, drawn with a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from export.samples import Samples
+from runtime.capture.clip import VideoClip
+from runtime.catalog.feed import read_feed
+from runtime.catalog.images import decode_image, read_image
+from runtime.errors import UsageError
+
+BgrImage = npt.NDArray[np.uint8]
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def draw_samples(
+    *, feeds: Sequence[Path], pictures: Sequence[Path], clips: Sequence[Path], count: int, seed: int
+) -> Samples:
+    """Draw pictures evenly from the sources given, and texts from the feeds.
+
+    Args:
+        feeds: merchant feeds; their shop pictures and texts.
+        pictures: folders of pictures, searched below.
+        clips: video files; two frames a second.
+        count: pictures in all; fewer where there are not so many.
+        seed: of the draw.
+
+    Raises:
+        UsageError: fewer than two pictures or texts were found.
+        FeedError, ClipError: a source cannot be read.
+    """
+    rng = np.random.default_rng([seed, 23])
+    items = [row.item for feed in feeds for row in read_feed(feed)]
+    still = [item.image for item in items]
+    shot = [f for folder in pictures for f in sorted(folder.rglob("*")) if _is_picture(f)]
+    frames = [frame.image for clip in clips for frame in _frames(clip)]
+    sources: list[list[Path | BgrImage]] = [list(s) for s in (still, shot, frames) if len(s)]
+    drawn = _evenly(sources, count, rng)
+    texts = [f"{item.title}. {item.description}".strip() for item in _some(items, count, rng)]
+    if len(drawn) < 2 or len(texts) < 2:
+        raise UsageError(
+            "there is too little to calibrate with",
+            why=f"{len(drawn)} pictures and {len(texts)} texts were found",
+            fix="give a catalog with --feed, and pictures or clips like those of the store",
+        )
+    return Samples([_loaded(source) for source in drawn], texts)
+
+
+def _evenly(
+    sources: list[list[Path | BgrImage]], count: int, rng: np.random.Generator
+) -> list[Path | BgrImage]:
+    share = -(-count // max(1, len(sources)))
+    return [one for source in sources for one in _some(source, share, rng)]
+
+
+def _some(source: Sequence[object], count: int, rng: np.random.Generator) -> list:  # type: ignore[type-arg]
+    chosen = rng.permutation(len(source))[:count]
+    return [source[i] for i in sorted(chosen.tolist())]
+
+
+def _frames(clip: Path) -> list:  # type: ignore[type-arg]
+    with VideoClip(clip) as video:
+        return list(video.frames(2.0))
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in PICTURE_ENDINGS
+
+
+def _loaded(source: Path | BgrImage) -> BgrImage:
+    return (
+        decode_image(read_image(source, source.name).data, source.name)
+        if isinstance(source, Path)
+        else source
+    )

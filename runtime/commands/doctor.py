@@ -1,0 +1,54 @@
+"""``sgmn doctor``: will a kiosk work on this machine?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runtime.commands.options import bundle_option, speech_model_option
+from runtime.commands.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from runtime.doctor import Finding
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
+
+@click.command()
+@bundle_option
+@speech_model_option
+@json_option
+def doctor(bundle_folder: Path | None, speech_model: Path | None, as_json: bool) -> int:
+    """Check packages, processor, GPU, bundle, speech model, folders and port.
+
+    Exit code 0 if nothing failed, 1 otherwise; warnings do not count.
+    """
+    from runtime.bundle.shipped import shipped_bundle
+    from runtime.doctor import examine, healthy
+
+    findings = examine(bundle_folder or shipped_bundle(), speech_model)
+    if as_json:
+        print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})
+    else:
+        _print(findings)
+    return 0 if healthy(findings) else 1
+
+
+def _print(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    view = Table("check", "", "found")
+    for finding in findings:
+        found = Text(finding.detail)
+        if finding.fix:
+            found.append(f"\nfix: {finding.fix}", style=COLOURS[finding.status])
+        status = Text(finding.status, style=COLOURS[finding.status])
+        view.add_row(Text(finding.check), status, found)
+    Console().print(view)
+    failed = sum(finding.status == "fail" for finding in findings)
+    warned = sum(finding.status == "warn" for finding in findings)
+    click.echo(f"{len(findings)} checks, {failed} failed, {warned} warnings")

@@ -1,0 +1,128 @@
+"""``sgmn match``: which product does a clip show?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runtime.commands.options import bundle_option, catalog_option, speech_model_option
+from runtime.commands.output import json_option, note, print_json, table
+from runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from runtime.playback import Moment
+
+
+@click.command()
+@click.argument("clip", type=click.Path(path_type=Path))
+@click.option("--text", help="What the salesperson says, instead of recognising it.")
+@click.option("--wav", type=click.Path(path_type=Path), help="Take the sound from this file.")
+@click.option("--no-speech", is_flag=True, help="Pictures only.")
+@bundle_option
+@catalog_option
+@speech_model_option
+@json_option
+def match(
+    clip: Path,
+    text: str | None,
+    wav: Path | None,
+    no_speech: bool,
+    bundle_folder: Path | None,
+    catalog_folder: Path,
+    speech_model: Path | None,
+    as_json: bool,
+) -> None:
+    """Match CLIP against a catalog, step by step, and answer which product it shows."""
+    if (text is not None) + (wav is not None) + no_speech > 1:
+        raise UsageError(
+            "--text, --wav and --no-speech exclude one another",
+            why="each names another source of the words",
+            fix="give only one of them",
+        )
+    from runtime.bundle.shipped import shipped_bundle
+    from runtime.capture.clip import VideoClip
+    from runtime.catalog.sqlite_catalog import SqliteCatalog
+    from runtime.matcher import Matcher
+    from runtime.network import Network
+    from runtime.playback import play
+
+    # A clip that cannot be played is said at once, before anything is loaded.
+    VideoClip(clip).probe()
+    with ExitStack() as opened:
+        network = opened.enter_context(Network.open(bundle_folder or shipped_bundle()))
+        catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
+        words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))
+        moments = play(clip, words, Matcher(network, catalog))
+        if as_json:
+            print_json(_as_dict(list(moments)))
+        else:
+            _print(moments)
+
+
+def _words(
+    clip: Path, text: str | None, wav: Path | None, no_speech: bool, speech_model: Path | None
+) -> Any:
+    from runtime.commands.speech import open_words
+
+    if no_speech:
+        return open_words(sound=None, text="", speech_model=None)
+    if text is not None:
+        return open_words(sound=None, text=text, speech_model=None)
+    return open_words(
+        sound=wav or clip, text="", speech_model=speech_model, required=wav is not None
+    )
+
+
+def _as_dict(moments: list[Moment]) -> dict[str, Any]:
+    from runtime.latency import summarise
+
+    answer = moments[-1]
+    event = answer.step.event
+    named = None
+    if event.product_id is not None:
+        named = {"product_id": event.product_id, "confidence": round(event.confidence, 6)}
+    return {
+        "answer": named,
+        "transcript": answer.transcript.text,
+        "steps": [m.step.as_dict() for m in moments if not m.last],
+        "conclusion": answer.step.as_dict(),
+        "latency": summarise(moments),
+    }
+
+
+def _print(moments: Iterator[Moment]) -> None:
+    from runtime.latency import summarise
+
+    seen = []
+    for moment in moments:
+        seen.append(moment)
+        if not moment.last:
+            _print_step(moment)
+    event = seen[-1].step.event
+    title = event.candidates[0].title if event.candidates else ""
+    if event.product_id is not None:
+        click.echo(f"\nAnswer: {event.product_id}  {title}  (confidence {event.confidence:.2f})")
+    else:
+        maybe = ", ".join(f"{c.product_id} {c.title}" for c in event.candidates[:3]) or "nothing"
+        click.echo(f"\nAnswer: not sure; nearest: {maybe}")
+    click.echo(f"Heard: {seen[-1].transcript.text or '(no words)'}")
+    rows = [
+        (stage, f"{figures['p50']:.1f}", f"{figures['p95']:.1f}")
+        for stage, figures in summarise(seen).items()
+    ]
+    table("Latency, ms a step", ("stage", "p50", "p95"), rows)
+
+
+def _print_step(moment: Moment) -> None:
+    step = moment.step
+    ranked = "  ".join(
+        f"{c.product_id} {c.score:.3f} ({c.confidence:.2f})" for c in step.candidates
+    )
+    shown = step.event.product_id or "-"
+    click.echo(f"{step.time_s:6.2f}s  {step.event.kind.value:<7} {shown:<12} {ranked}")
+    if moment.transcript.text:
+        note(f"         heard: {moment.transcript.text}")

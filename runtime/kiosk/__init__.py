@@ -1,0 +1,1 @@
+"""The kiosk: camera and microphone in, one screen on the loopback network out."""

@@ -1,0 +1,13 @@
+"""What computes the answers, as the page states it."""
+
+from __future__ import annotations
+
+from runtime.kiosk.state import EngineInfo
+from runtime.network import Network
+
+
+def engine_info(network: Network) -> EngineInfo:
+    """Provider, precision and bundle of an open network."""
+    manifest = network.bundle.manifest
+    providers = " + ".join(sorted(set(network.providers.values())))
+    return EngineInfo(providers, manifest.precision, f"{manifest.name} {manifest.version}")

@@ -1,0 +1,119 @@
+"""A small shop of plain colours, and a network that tells colours apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from runtime.bundle.manifest import Decision
+from runtime.catalog.catalog import ItemVectors
+from runtime.memory import EncodedFrame
+from runtime.network import Network
+
+COLOURS = {"red": (0, 0, 220), "green": (0, 220, 0), "blue": (220, 0, 0), "grey": (90, 90, 90)}
+
+
+class ColourNetwork:
+    """Stands for `Network`: vectors are mean colours, and a colour's name is read as itself."""
+
+    image_size = 8
+    frames = 4
+    shortlist = 2
+
+    def __init__(self) -> None:
+        rule = Decision(temperature=0.05, open_set_score=0.9, present=0.5, unsure=0.2)
+        manifest = SimpleNamespace(name="colours", version="1", precision="fp32", decision=rule)
+        self.bundle = SimpleNamespace(manifest=manifest, digest="c" * 64)
+
+    def __enter__(self) -> ColourNetwork:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def encode_frames(self, images: Any, times_s: Sequence[float]) -> list[EncodedFrame]:
+        zero = np.zeros((1, 1), np.float32)
+        return [
+            EncodedFrame(_colour(image), zero, t) for image, t in zip(images, times_s, strict=True)
+        ]
+
+    def says_something(self, text: str) -> bool:
+        return text in COLOURS
+
+    def encode_texts(self, texts: Sequence[str]) -> Any:
+        return _unit(np.array(COLOURS[texts[0]][::-1], np.float32))
+
+    def query(self, frames: list[EncodedFrame], text: Any) -> Any:
+        parts = [frame.cls for frame in frames] + ([] if text is None else [text])
+        return SimpleNamespace(vector=_unit(np.sum(parts, axis=0)))
+
+    def encode_items(self, images: Any, texts: Sequence[tuple[str, str]]) -> list[ItemVectors]:
+        return [ItemVectors(_colour(image), np.zeros((1, 1), np.float32)) for image in images]
+
+    def rerank(self, query: Any, items: Any, nodes: Any, scores: Any) -> Any:
+        return scores
+
+
+def _colour(image: Any) -> Any:
+    return _unit(image.reshape(-1, 3).mean(axis=0).astype(np.float32))
+
+
+def _unit(vector: Any) -> Any:
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@pytest.fixture
+def colour_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bundles of any folder open as the colour network."""
+    monkeypatch.setattr(Network, "open", lambda folder: ColourNetwork())
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A data set in the layout of GroceryLPR."""
+
+    root: Path
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / "dev" / "catalog.csv"
+
+    @property
+    def distractors(self) -> Path:
+        return self.root / "other" / "catalog.csv"
+
+    def manifest(self, *lines: dict[str, Any]) -> Path:
+        path = self.root / "clips.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        return path
+
+    def feed(self, path: Path, colours: Sequence[str]) -> None:
+        rows = [f'{colour},"a {colour} thing, plain",,{colour}.png' for colour in colours]
+        path.parent.mkdir()
+        path.write_text("\n".join(["id,title,description,image_link", *rows]) + "\n")
+        for colour in colours:
+            picture = np.full((12, 12, 3), COLOURS[colour], np.uint8)
+            cv2.imwrite(str(path.parent / f"{colour}.png"), picture)
+
+
+def clip_line(clip_id: str, photo: str, **fields: Any) -> dict[str, Any]:
+    """A manifest line of one frame that shows a plain colour."""
+    frame = {"src": f"dev/{photo}.png", "crop": [0, 0, 1], "gain": 1, "rot": 0}
+    texts = {"text_clean": photo, "text_asr": "well"}
+    return {"clip_id": clip_id, **texts, **fields, "tiers": {"L0": [frame]}}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    made = Shop(tmp_path)
+    made.feed(made.catalog, ["red", "green", "blue"])
+    made.feed(made.distractors, ["grey"])
+    return made

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from runtime.bundle.layout import present_files
+from runtime.bundle.manifest import SUBMODULES
+from runtime.bundle.reader import MAX_MANIFEST_BYTES, open_bundle, verify
+from runtime.errors import BundleError
+
+MODEL = "onnx/text_encoder.fp32.onnx"
+ALL_FILES = ["manifest.json", "manifest.json.sha256", "tokenizer.json"] + [
+    f"onnx/{name}.fp32.onnx" for name in SUBMODULES
+]
+
+
+def refused(folder: Path, *words: str) -> BundleError:
+    with pytest.raises(BundleError) as caught:
+        open_bundle(folder)
+    for word in words:
+        assert word in str(caught.value)
+    assert caught.value.fix
+    return caught.value
+
+
+def test_a_sound_bundle_opens(bundle_folder: Path) -> None:
+    bundle = open_bundle(bundle_folder)
+    data = (bundle_folder / "manifest.json").read_bytes()
+    assert bundle.digest == hashlib.sha256(data).hexdigest()
+    assert bundle.manifest == verify(bundle_folder)
+    assert set(bundle.manifest.files) == set(ALL_FILES[2:])
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+@pytest.mark.parametrize("place", [0, 0.5, 1])
+def test_a_flipped_byte_anywhere_is_found(bundle_folder: Path, name: str, place: float) -> None:
+    path = bundle_folder / name
+    data = bytearray(path.read_bytes())
+    data[int(place * (len(data) - 1))] ^= 1
+    path.write_bytes(data)
+    refused(bundle_folder, "damaged")
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_missing_file_is_named(bundle_folder: Path, name: str) -> None:
+    (bundle_folder / name).unlink()
+    refused(bundle_folder, name)
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_truncated_file_is_found(bundle_folder: Path, name: str) -> None:
+    path = bundle_folder / name
+    os.truncate(path, path.stat().st_size // 2)
+    refused(bundle_folder, "damaged")
+
+
+def test_a_size_is_compared_before_any_file_is_read(forge) -> None:
+    folder = forge(lambda m: m["files"][MODEL].update(size_bytes=3))
+    refused(folder, MODEL, "instead of 3")
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    refused(tmp_path / "absent", "does not exist")
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    refused(tmp_path, "manifest.json")
+
+
+def test_a_newer_schema_asks_for_an_update_even_with_unknown_fields(forge) -> None:
+    folder = forge(lambda m: m.update(schema_version=2, invented=1))
+    error = refused(folder, "schema version is 2")
+    assert "update sgmn-edge" in error.fix
+
+
+@pytest.mark.parametrize("version", [0, "1", None, 1.5])
+def test_a_senseless_schema_version_is_damage(forge, version: object) -> None:
+    refused(forge(lambda m: m.update(schema_version=version)), "schema_version")
+
+
+def test_an_unknown_field_is_named(forge) -> None:
+    refused(forge(lambda m: m.update(invented=1)), "invented")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret", "/etc/passwd", "onnx/../../secret", "a\\b", "./tokenizer.json", "a//b", "", "."],
+)
+def test_unsafe_paths_are_refused(forge, name: str) -> None:
+    entry = {"sha256": "0" * 64, "size_bytes": 0}
+    refused(forge(lambda m: m["files"].update({name: entry})), "unsafe path", repr(name))
+
+
+def test_an_unsafe_submodule_path_is_refused(forge) -> None:
+    refused(forge(lambda m: m["submodules"]["reranker"].update(file="../x.onnx")), "unsafe path")
+
+
+def test_an_unsafe_tokenizer_path_is_refused(forge) -> None:
+    refused(forge(lambda m: m["text"].update(tokenizer="/tmp/t.json")), "unsafe path")
+
+
+def test_a_used_file_must_be_listed(forge) -> None:
+    refused(forge(lambda m: m["files"].pop(MODEL)), MODEL, "list of files")
+
+
+def test_a_missing_submodule_is_named(forge) -> None:
+    refused(forge(lambda m: m["submodules"].pop("reranker")), "reranker")
+
+
+def test_an_unknown_submodule_is_named(forge) -> None:
+    refused(forge(lambda m: m["submodules"].update(extra=m["submodules"]["reranker"])), "extra")
+
+
+def test_a_link_to_a_file_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "outside.onnx"
+    (bundle_folder / MODEL).rename(target)
+    (bundle_folder / MODEL).symlink_to(target)
+    refused(bundle_folder, MODEL, "symbolic link")
+
+
+def test_a_link_to_a_folder_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    (bundle_folder / "onnx").rename(tmp_path / "outside")
+    (bundle_folder / "onnx").symlink_to(tmp_path / "outside")
+    refused(bundle_folder, "symbolic link")
+
+
+def test_a_linked_manifest_is_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    (bundle_folder / "manifest.json").rename(tmp_path / "m.json")
+    (bundle_folder / "manifest.json").symlink_to(tmp_path / "m.json")
+    refused(bundle_folder, "symbolic link")
+
+
+def test_a_folder_in_place_of_a_file_is_refused(bundle_folder: Path) -> None:
+    (bundle_folder / MODEL).unlink()
+    (bundle_folder / MODEL).mkdir()
+    refused(bundle_folder, MODEL)
+
+
+def test_an_unlisted_file_is_refused(bundle_folder: Path) -> None:
+    (bundle_folder / "onnx" / "extra.bin").write_bytes(b"")
+    refused(bundle_folder, "onnx/extra.bin", "does not list")
+
+
+def test_an_unlisted_link_to_a_folder_is_refused(bundle_folder: Path) -> None:
+    (bundle_folder / "more").symlink_to("/")
+    refused(bundle_folder, "more", "does not list")
+
+
+@pytest.mark.parametrize("text", ["[", "[1]", "null", "[" * 100_000, '{"schema_version": 1}'])
+def test_a_manifest_that_is_none(bundle_folder: Path, text: str) -> None:
+    path = bundle_folder / "manifest.json"
+    path.write_text(text)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (bundle_folder / "manifest.json.sha256").write_text(digest + "\n")
+    refused(bundle_folder, "damaged")
+
+
+def test_a_huge_manifest_is_not_read(bundle_folder: Path) -> None:
+    (bundle_folder / "manifest.json").write_bytes(b" " * (MAX_MANIFEST_BYTES + 1))
+    refused(bundle_folder, "larger than")
+
+
+def test_present_files_leaves_the_manifest_out(bundle_folder: Path) -> None:
+    assert present_files(bundle_folder) == sorted(ALL_FILES[2:])

@@ -1,0 +1,178 @@
+"""What every `Catalog` must do. Subclass it and give a fixture ``catalog``: an empty one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from runtime.catalog.catalog import Catalog, ItemVectors
+from runtime.errors import CatalogError
+
+
+def axis(*values: float) -> ItemVectors:
+    item = np.array(values, np.float32)
+    return ItemVectors(item, np.outer([1, 2], item).astype(np.float32))
+
+
+class CatalogContract:
+    def test_it_follows_the_protocol(self, catalog: Catalog) -> None:
+        assert isinstance(catalog, Catalog)
+
+    def test_an_empty_catalog_answers(self, catalog: Catalog) -> None:
+        assert catalog.items() == []
+        assert catalog.get("a") is None
+        assert catalog.search(np.ones(2, np.float32), 3) == []
+        assert catalog.stats().items == 0
+
+    def test_nothing_is_visible_before_publish(self, catalog: Catalog, make_item) -> None:
+        assert catalog.upsert([(make_item("a"), axis(1, 0))]) == 1
+        assert catalog.items() == []
+        assert catalog.search(np.ones(2, np.float32), 3) == []
+        catalog.publish()
+        assert [item.id for item in catalog.items()] == ["a"]
+
+    def test_removals_are_not_visible_before_publish(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0)), (make_item("b"), axis(0, 1))])
+        catalog.publish()
+        assert catalog.delete(["a", "unknown"]) == 1
+        assert catalog.get("a") is not None
+        catalog.publish()
+        assert catalog.get("a") is None
+        assert [hit.item.id for hit in catalog.search(np.ones(2, np.float32), 9)] == ["b"]
+
+    def test_a_removal_counts_once(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        assert catalog.delete(["a", "a"]) == 1
+        assert catalog.delete(["a"]) == 0
+
+    def test_a_staged_item_can_be_removed(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0)), (make_item("b"), axis(0, 1))])
+        assert catalog.delete(["a"]) == 1
+        catalog.publish()
+        assert [item.id for item in catalog.items()] == ["b"]
+
+    def test_a_removed_item_can_come_back(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        catalog.delete(["a"])
+        catalog.upsert([(make_item("a", title="again"), axis(0, 1))])
+        catalog.publish()
+        assert [item.title for item in catalog.items()] == ["again"]
+
+    def test_all_fields_come_back(self, catalog: Catalog, make_item) -> None:
+        given = make_item(
+            "a", title="Ä ''; --", description="two\nlines", group="g", attributes={"k": "ü"}
+        )
+        catalog.upsert([(given, axis(1, 0))])
+        catalog.publish()
+        got = catalog.get("a")
+        assert got is not None
+        assert (got.title, got.description) == (given.title, given.description)
+        assert (got.group, got.attributes) == (given.group, given.attributes)
+        assert got.image.read_bytes() == given.image.read_bytes()
+
+    def test_the_last_upsert_wins(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a", title="old"), axis(1, 0))])
+        catalog.publish()
+        catalog.upsert([(make_item("a", title="new"), axis(0, 1))])
+        catalog.publish()
+        (hit,) = catalog.search(np.array([0, 1], np.float32), 5)
+        assert (hit.item.title, hit.score) == ("new", 1.0)
+
+    def test_search_is_best_first_and_ties_are_in_order_of_id(
+        self, catalog: Catalog, make_item
+    ) -> None:
+        catalog.upsert(
+            (make_item(i), axis(s, 0)) for i, s in [("c", 1), ("a", 1), ("z", 3), ("b", 1)]
+        )
+        catalog.publish()
+        query = np.array([2, 0], np.float32)
+        assert [(h.item.id, h.score) for h in catalog.search(query, 3)] == [
+            ("z", 6.0),
+            ("a", 2.0),
+            ("b", 2.0),
+        ]
+        assert len(catalog.search(query, 100)) == 4
+
+    def test_k_below_one_is_refused(self, catalog: Catalog) -> None:
+        with pytest.raises(ValueError, match="at least 1"):
+            catalog.search(np.ones(2, np.float32), 0)
+
+    def test_vectors_come_in_the_order_asked(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert((make_item(i), axis(n, -n)) for n, i in enumerate("abc"))
+        catalog.publish()
+        rows = [hit.row for hit in catalog.search(np.array([1, 0], np.float32), 3)]
+        items, nodes = catalog.vectors(rows)
+        assert items.dtype == nodes.dtype == np.float32
+        assert items.tolist() == [[2, -2], [1, -1], [0, 0]]
+        assert nodes.tolist()[0] == [[2, -2], [4, -4]]
+
+    def test_rollback_returns_to_the_snapshot_before(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        first = catalog.publish()
+        catalog.upsert([(make_item("b"), axis(0, 1))])
+        second = catalog.publish()
+        assert first != second
+        assert catalog.rollback() == first
+        assert catalog.stats().snapshot == first
+        assert [item.id for item in catalog.items()] == ["a"]
+        assert len(catalog.search(np.ones(2, np.float32), 9)) == 1
+
+    def test_rollback_needs_an_earlier_snapshot(self, catalog: Catalog, make_item) -> None:
+        with pytest.raises(CatalogError, match="no earlier"):
+            catalog.rollback()
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        with pytest.raises(CatalogError, match="no earlier"):
+            catalog.rollback()
+        assert catalog.get("a") is not None
+
+    def test_what_was_rolled_back_does_not_return(self, catalog: Catalog, make_item) -> None:
+        names = []
+        for title in ("good", "bad", "worse"):
+            catalog.upsert([(make_item("a", title=title), axis(len(names), 1))])
+            names.append(catalog.publish())
+            if title == "bad":
+                catalog.rollback()
+        assert catalog.rollback() == names[0]
+        item = catalog.get("a")
+        assert item is not None
+        assert item.title == "good"
+
+    def test_rollback_drops_what_is_staged(self, catalog: Catalog, make_item) -> None:
+        for name in ("a", "b"):
+            catalog.upsert([(make_item(name), axis(1, 0))])
+            catalog.publish()
+        catalog.upsert([(make_item("c"), axis(1, 0))])
+        catalog.rollback()
+        catalog.publish()
+        assert [item.id for item in catalog.items()] == ["a"]
+
+    def test_stats_follow_the_snapshot(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        name = catalog.publish()
+        stats = catalog.stats()
+        assert (stats.items, stats.snapshot) == (1, name)
+        assert stats.size_bytes > 0
+
+    def test_everything_can_be_removed(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        catalog.delete(["a"])
+        catalog.publish()
+        assert catalog.items() == []
+        assert catalog.search(np.ones(2, np.float32), 1) == []
+
+    def test_vectors_that_are_not_numbers_are_refused(self, catalog: Catalog, make_item) -> None:
+        with pytest.raises(CatalogError, match="finite"):
+            catalog.upsert([(make_item("a"), axis(float("nan"), 0))])
+
+    def test_vectors_of_different_sizes_are_refused(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0)), (make_item("b"), axis(1, 0, 0))])
+        with pytest.raises(CatalogError, match="shapes"):
+            catalog.publish()
+
+    def test_close_is_legal_twice(self, catalog: Catalog) -> None:
+        catalog.close()
+        catalog.close()

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from runtime.catalog.sqlite_catalog import SqliteCatalog
+from runtime.commands.catalog import catalog
+from tests.conftest import REPOSITORY
+from tests.runtime.catalog.conftest import BUNDLE, FakeItemEncoder, Shop
+
+
+class FakeNetwork(FakeItemEncoder):
+    """Stands where the command opens the network."""
+
+    bundle = SimpleNamespace(digest=BUNDLE)
+
+    @classmethod
+    def open(cls, folder: object) -> FakeNetwork:
+        return cls()
+
+    def __enter__(self) -> FakeNetwork:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.network.Network", FakeNetwork)
+    monkeypatch.setattr("runtime.bundle.reader.open_bundle", lambda _: FakeNetwork.bundle)
+
+
+def say(*arguments: object) -> Any:
+    result = CliRunner().invoke(catalog, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout) if "--json" in arguments else result.output
+
+
+def test_import_list_stats_and_rollback(shop: Shop) -> None:
+    place = ("--catalog", shop.catalog, "--json")
+    first = say("import", shop.add(1).write(), *place)
+    assert (first["added"], first["encoded"]) == (1, 1)
+    second = say("import", shop.add(2).write(), *place)
+    assert [item["id"] for item in say("list", *place)["items"]] == ["p1", "p2"]
+    stats = say("stats", *place)
+    assert (stats["items"], stats["snapshot"]) == (2, second["snapshot"])
+    assert stats["bundle"] == BUNDLE
+    assert say("rollback", *place) == {"snapshot": first["snapshot"], "items": 1}
+    assert len(say("list", *place)["items"]) == 1
+
+
+def test_for_people(shop: Shop) -> None:
+    place = ("--catalog", shop.catalog)
+    assert "1 added, 0 changed" in say("import", shop.add(1).write(), *place)
+    assert "Product 1" in say("list", *place)
+    assert "products  1" in say("stats", *place)
+    shop.add(2).import_all()
+    assert "1 products" in say("rollback", *place)
+    with SqliteCatalog.open(shop.catalog, BUNDLE) as opened:
+        assert len(opened.items()) == 1
+
+
+def test_rollback_makes_no_catalog(shop: Shop) -> None:
+    with pytest.raises(Exception, match="there is no catalog"):
+        say("rollback", "--catalog", shop.catalog)
+    assert not shop.catalog.exists()
+
+
+def test_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from runtime.commands import bundle, catalog; "
+        "print([m for m in ('numpy', 'cv2', 'PIL', 'pydantic', 'sqlite3') if m in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "[]"

@@ -1,0 +1,137 @@
+"""The demo's page in a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.bundle.shipped import shipped_bundle
+from runtime.demo.store import Store
+from tests.runtime.kiosk.running import REAL, REPOSITORY, STAND_IN, Running
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = "/usr/bin/chromium"
+SCREENSHOT = REPOSITORY / "docs" / "images" / "demo.png"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE_MS = 90_000
+
+PICTURES_LOADED = """selector => {
+  const images = [...document.querySelectorAll(selector)];
+  return images.length > 0 && images.every((image) => image.complete && image.naturalWidth > 0);
+}"""
+HEARD = "() => document.getElementById('words').textContent.trim()"
+ONCE_MORE = "before => document.getElementById('words').textContent.trim().length > before"
+
+
+class Visit:
+    """A page, with every address it asked for and every complaint it made."""
+
+    def __init__(self, page: sync_api.Page) -> None:
+        self.page = page
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note)
+
+    def until(self, expression: str, argument: object = None) -> None:
+        """Wait until a JavaScript function gives true."""
+        self.page.wait_for_function(expression, arg=argument)
+
+    def event(self, kind: str) -> None:
+        """Wait for the page to say this."""
+        self.page.wait_for_selector(f"body[data-event={kind}]")
+
+    def _note(self, message: sync_api.ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip(f"there is no {CHROMIUM}")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: sync_api.Browser) -> Iterator[Visit]:
+    with browser.new_page(viewport={"width": 1920, "height": 1080}) as page:
+        yield Visit(page)
+
+
+@pytest.fixture(params=[STAND_IN, REAL], ids=["colours", "network"])
+def demo(request: pytest.FixtureRequest, store: Store) -> Iterator[Running]:
+    if request.param is REAL and not (shipped_bundle() / "manifest.json").is_file():
+        pytest.skip("no bundle is shipped in this tree")
+    running = Running(request.param, "demo", "--port", "0", "--no-open")
+    yield running
+    assert running.end()[0] == 130
+    running.close()
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_the_engines_compute(
+    demo: Running, visit: Visit, store: Store, request: pytest.FixtureRequest
+) -> None:
+    page, url = visit.page, demo.url()
+    page.goto(url, wait_until="domcontentloaded")
+    page.wait_for_selector("body:not([data-veil])")
+    assert page.inner_text("#verdict") == ""
+
+    visit.until(ONCE_MORE, 0)
+    visit.until(ONCE_MORE, len(page.evaluate(HEARD)))
+    visit.until(PICTURES_LOADED, "#camera")
+    visit.until(PICTURES_LOADED, "#ranking img")
+    assert page.locator("#ranking li:not(.gone)").count() == 5
+
+    visit.event("present")
+    visit.until(PICTURES_LOADED, "#portrait img.shown")
+    assert page.inner_text("#title")
+    assert page.text_content("#announcement")
+    page.wait_for_selector(".clip .mark:not(:empty)")
+    assert ", expected " in page.inner_text("#verdict")
+    _keep(page, request.node.callspec.id)
+
+    page.click("#sound-button")
+    page.click(".clip >> nth=2")
+    page.wait_for_selector(".clip[aria-current=true] >> text=Clip 3")
+    page.wait_for_timeout(500)
+    assert f"{url}/demo/sound/2" in visit.asked
+    assert all(address.startswith(url) for address in visit.asked)
+    assert visit.complaints == []
+
+
+def test_the_page_says_when_the_kiosk_is_gone(browser: sync_api.Browser, store: Store) -> None:
+    running = Running(STAND_IN, "demo", "--port", "0", "--no-open")
+    try:
+        with browser.new_page() as page:
+            page.goto(running.url(), wait_until="domcontentloaded")
+            page.wait_for_selector("body:not([data-veil])")
+            assert running.end()[0] == 130
+            page.wait_for_selector("body[data-link=lost] >> text=Reconnecting")
+    finally:
+        running.close()
+
+
+def _keep(page: sync_api.Page, kind: str) -> None:
+    """The README's picture, of the real network only."""
+    if os.environ.get("SGMN_KEEP_SCREENSHOT") == "1" and kind == "network":
+        SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(SCREENSHOT))
