@@ -15,6 +15,7 @@ from runtime.commands.output import note
 from runtime.commands.speech import NO_MODEL
 
 if TYPE_CHECKING:
+    from runtime.capture.reopening import Status
     from runtime.events import Event
     from runtime.kiosk.ears import Ears
     from runtime.kiosk.hub import Hub
@@ -85,7 +86,7 @@ def kiosk(
         shelf.fill(catalog)
         hub.change(engine=engine_info(network), catalog_items=len(catalog.items()))
         loop = LiveLoop(
-            ReopeningCamera(lambda: LiveCamera(camera)),
+            ReopeningCamera(lambda: LiveCamera(camera), on_state=_teller("Camera")),
             _ears(microphone, speech_model, hub),
             Matcher(network, catalog),
             hub,
@@ -130,7 +131,7 @@ def _ears(microphone: str | None, speech_model: Path | None, hub: Hub) -> Ears |
     check_model(model)
     device = _device(microphone)
     return Ears(
-        ReopeningMicrophone(lambda: LiveMicrophone(device)),
+        ReopeningMicrophone(lambda: LiveMicrophone(device), on_state=_teller("Microphone")),
         SupervisedRecognizer(VoskRecognizer(model)),
         WordWindow(),
     )
@@ -140,6 +141,23 @@ def _device(microphone: str) -> int | str | None:
     if microphone == _DEFAULT_MICROPHONE:
         return None
     return int(microphone) if microphone.isdigit() else microphone
+
+
+def _teller(name: str) -> Callable[[Status], None]:
+    """Says on stderr how a device stands; once, however often it is tried again."""
+    from runtime.capture.reopening import State
+
+    said = ""
+
+    def tell(status: Status) -> None:
+        nonlocal said
+        why = f": {status.error}" if status.error else ""
+        text = f"{name} {status.state.value}{why}"
+        if text != said and status.state is not State.CLOSED:
+            said = text
+            note(text)
+
+    return tell
 
 
 def _printer(as_json: bool) -> Callable[[Event], None]:

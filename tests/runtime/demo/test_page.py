@@ -133,5 +133,6 @@ def test_the_page_says_when_the_kiosk_is_gone(browser: sync_api.Browser, store: 
 def _keep(page: sync_api.Page, kind: str) -> None:
     """The README's picture, of the real network only."""
     if os.environ.get("SGMN_KEEP_SCREENSHOT") == "1" and kind == "network":
+        page.wait_for_timeout(1000)  # until nothing moves any more
         SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(SCREENSHOT))

@@ -122,6 +122,7 @@ def test_a_lost_stream_is_said_and_comes_back(run: Run, catalog: Path, stream: S
     stream.stop()
     _until(lambda: httpx.get(f"{url}/readyz").json()["reasons"] == ["camera lost"])
     assert running.line("nothing")
+    assert "gives no pictures" in running.line("Camera lost", error=True)
     seen = len(running.out)
     stream.start()
     _until(lambda: any("present" in line for line in running.out[seen:]))
@@ -139,6 +140,7 @@ def test_speech_runs_in_a_child_that_ends_with_the_kiosk(
     )
     running.line("present")
     _until(lambda: httpx.get(f"{running.url()}/status").json()["hearing"] == "lost")
+    assert "no such microphone" in running.line("Microphone lost", error=True)
     children = running.children()
     assert children
     code, spent = running.end()
