@@ -18,8 +18,14 @@ _path = click.Path(path_type=Path)
 @click.option("--feed", "feeds", type=_path, multiple=True, required=True, help="Catalog feed.")
 @click.option("--pictures", type=_path, multiple=True, help="Folder of in-store pictures.")
 @click.option("--clip", "clips", type=_path, multiple=True, help="Video clip.")
-@click.option("--count", default=64, show_default=True, help="Calibration pictures.")
-@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--count",
+    type=click.IntRange(min=2),
+    default=64,
+    show_default=True,
+    help="Calibration pictures.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
 def quantize(
     bundle: Path,

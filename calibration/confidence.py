@@ -18,6 +18,10 @@ ABSENT = 0.1
 """Weight of a clip whose product the catalog lacks, against one of a clip whose product it has."""
 
 
+COLDEST = 1e-3
+"""Least temperature; clips that are all answered rightly would pull it to zero."""
+
+
 @dataclass(frozen=True)
 class Ranked:
     """Scores of one clip's shortlist.
@@ -57,7 +61,12 @@ def fit_decision(clips: Sequence[Ranked], start: Decision) -> Decision:
         return -float(np.average(chances, weights=weights))
 
     middle = float(np.median([clip.scores[0] for clip in clips]))
-    found = minimize(cost, np.array([np.log(0.05), middle]), method="Nelder-Mead")
+    found = minimize(
+        cost,
+        np.array([np.log(0.05), middle]),
+        method="Nelder-Mead",
+        bounds=[(np.log(COLDEST), None), (None, None)],
+    )
     fitted = start.model_copy(
         update={
             "temperature": round(float(np.exp(found.x[0])), 6),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from export.samples import Samples
+from runtime.capture.camera import Frame
 from runtime.capture.clip import VideoClip
 from runtime.catalog.feed import read_feed
 from runtime.catalog.images import decode_image, read_image
 from runtime.errors import UsageError
 
 BgrImage = npt.NDArray[np.uint8]
+T = TypeVar("T")
 PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -31,10 +34,17 @@ def draw_samples(
         seed: of the draw.
 
     Raises:
-        UsageError: fewer than two pictures or texts were found.
+        UsageError: a folder is missing, or fewer than two pictures or texts were found.
         FeedError, ClipError: a source cannot be read.
     """
     rng = np.random.default_rng([seed, 23])
+    for folder in pictures:
+        if not folder.is_dir():
+            raise UsageError(
+                f"there is no folder {folder}",
+                why="pictures to calibrate with were to be there",
+                fix="correct --pictures",
+            )
     items = [row.item for feed in feeds for row in read_feed(feed)]
     still = [item.image for item in items]
     shot = [f for folder in pictures for f in sorted(folder.rglob("*")) if _is_picture(f)]
@@ -55,15 +65,15 @@ def _evenly(
     sources: list[list[Path | BgrImage]], count: int, rng: np.random.Generator
 ) -> list[Path | BgrImage]:
     share = -(-count // max(1, len(sources)))
-    return [one for source in sources for one in _some(source, share, rng)]
+    return [one for source in sources for one in _some(source, share, rng)][:count]
 
 
-def _some(source: Sequence[object], count: int, rng: np.random.Generator) -> list:  # type: ignore[type-arg]
+def _some(source: Sequence[T], count: int, rng: np.random.Generator) -> list[T]:
     chosen = rng.permutation(len(source))[:count]
     return [source[i] for i in sorted(chosen.tolist())]
 
 
-def _frames(clip: Path) -> list:  # type: ignore[type-arg]
+def _frames(clip: Path) -> list[Frame]:
     with VideoClip(clip) as video:
         return list(video.frames(2.0))
 

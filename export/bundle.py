@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from export.onnx_files import write_onnx
 from export.parity import Parity, measure, require
+from export.quantize import quantize_frame_encoder, quantize_text_encoder, store_half
 from export.samples import Inputs, Samples, submodule_inputs
 from export.submodules import Part, parts
 from models.config import NetworkConfig
@@ -26,11 +27,13 @@ from runtime.bundle.manifest import (
     Submodule,
     TextInput,
 )
+from runtime.bundle.reader import verify
 from runtime.bundle.writer import seal
 from runtime.errors import StorageError
 from runtime.text import TextTokenizer
 from runtime.version import __version__
 
+Precision = Literal["fp32", "fp16", "int8"]
 TOKENIZER = "tokenizer.json"
 UNCALIBRATED = Decision(temperature=0.05, open_set_score=0.3)
 """Until `sgmn calibrate` has fitted a bundle's confidence to clips."""
@@ -49,10 +52,10 @@ def export_bundle(checkpoint: Path, tokenizer: Path, samples: Samples, out: Path
         ExportError: the checkpoint is not usable or parity is lost; nothing is left in ``out``.
         StorageError: ``out`` exists.
     """
-    network, notes = load_checkpoint(checkpoint)
-    words = TextTokenizer.load(tokenizer, network.config.text_tokens)
-    inputs = submodule_inputs(network, words, samples)
     with new_folder(out) as folder:
+        network, notes = load_checkpoint(checkpoint)
+        words = TextTokenizer.load(tokenizer, network.config.text_tokens)
+        inputs = submodule_inputs(network, words, samples)
         shutil.copyfile(tokenizer, folder / TOKENIZER)
         entries, parity = _export_parts(network, inputs, folder)
         manifest = _manifest(network.config, entries, parity, notes)
@@ -67,30 +70,22 @@ def quantize_bundle(checkpoint: Path, source: Path, samples: Samples, out: Path)
         source: the FP32 bundle.
         samples: calibration pictures and sentences.
         out: the new bundle's folder; must not exist.
-    """
-    from export.quantize import quantize_frame_encoder, quantize_text_encoder, store_half
-    from runtime.bundle.reader import verify
 
-    manifest = verify(source)
-    network, _ = load_checkpoint(checkpoint)
-    words = TextTokenizer.load(source / TOKENIZER, network.config.text_tokens)
-    inputs = submodule_inputs(network, words, samples)
+    Raises:
+        BundleError: the FP32 bundle is damaged.
+        ExportError: the checkpoint is not usable; nothing is left in ``out``.
+        StorageError: ``out`` exists.
+    """
     with new_folder(out) as folder:
+        manifest = verify(source)
+        network, _ = load_checkpoint(checkpoint)
+        words = TextTokenizer.load(source / TOKENIZER, network.config.text_tokens)
+        inputs = submodule_inputs(network, words, samples)
         shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)
         entries, parity = {}, {}
         for part in parts(network):
             before = source / manifest.submodules[part.name].file
-            after = folder / "onnx" / f"{part.name}.int8.onnx"
-            after.parent.mkdir(exist_ok=True)
-            if part.name == "frame_encoder":
-                feeds = [{"images": image[None].numpy()} for image in inputs["frame_encoder"][0]]
-                quantize_frame_encoder(before, after, feeds)
-            elif part.name == "text_encoder":
-                quantize_text_encoder(before, after)
-            else:
-                after = after.with_name(f"{part.name}.fp16.onnx")
-                store_half(before, after)
-            precision = "fp16" if after.name.endswith("fp16.onnx") else "int8"
+            after, precision = _quantized(part, before, folder / "onnx", inputs)
             entries[part.name] = _entry(part, after, folder, precision)
             parity[part.name] = _as_dicts(measure(part, after, inputs[part.name]))
         used = {"calibration_pictures": len(samples.pictures)}
@@ -103,6 +98,22 @@ def quantize_bundle(checkpoint: Path, source: Path, samples: Samples, out: Path)
             }
         )
         return seal(folder, profile)
+
+
+def _quantized(part: Part, before: Path, folder: Path, inputs: Inputs) -> tuple[Path, Precision]:
+    folder.mkdir(exist_ok=True)
+    if part.name == "frame_encoder":
+        after = folder / f"{part.name}.int8.onnx"
+        feeds = [{"images": image[None].numpy()} for image in inputs[part.name][0]]
+        quantize_frame_encoder(before, after, feeds)
+        return after, "int8"
+    if part.name == "text_encoder":
+        after = folder / f"{part.name}.int8.onnx"
+        quantize_text_encoder(before, after)
+        return after, "int8"
+    after = folder / f"{part.name}.fp16.onnx"
+    store_half(before, after)
+    return after, "fp16"
 
 
 def _export_parts(
@@ -118,10 +129,10 @@ def _export_parts(
     return entries, parity
 
 
-def _entry(part: Part, file: Path, folder: Path, precision: str) -> Submodule:
+def _entry(part: Part, file: Path, folder: Path, precision: Precision) -> Submodule:
     return Submodule(
         file=file.relative_to(folder).as_posix(),
-        precision=precision,  # type: ignore[arg-type]
+        precision=precision,
         inputs=tuple(port.entry() for port in part.inputs),
         outputs=tuple(port.entry() for port in part.outputs),
     )
@@ -163,15 +174,24 @@ def _as_dicts(results: list[Parity]) -> list[dict[str, Any]]:
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when it is complete."""
+    """A folder that appears under its name only when it is complete.
+
+    Raises:
+        StorageError: it exists, or none can be made there.
+    """
     if out.exists():
         raise StorageError(
             f"{out} exists already",
             why="a bundle is never changed in place",
             fix="name another --out",
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {out}", why=str(error), fix="name another --out"
+        ) from error
     try:
         yield partial
         partial.chmod(0o755)

@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +47,21 @@ def quantize_frame_encoder(source: Path, target: Path, feeds: Feeds) -> None:
     convolutions = [node.name for node in nodes if node.op_type == "Conv"]
     views = _views(convolutions)
     kept = [name for view in views for name in view[:FLOAT_CONVOLUTIONS]]
-    q.quantize_static(
-        str(source),
-        str(target),
-        _Reader(feeds),
-        quant_format=q.QuantFormat.QDQ,
-        # Without Clip in the list the range before ReLU6 would be quantised, most of it unused.
-        op_types_to_quantize=["Conv", "Add", "Clip"],
-        per_channel=True,
-        reduce_range=True,
-        activation_type=q.QuantType.QUInt8,
-        weight_type=q.QuantType.QInt8,
-        calibrate_method=q.CalibrationMethod.MinMax,
-        nodes_to_exclude=kept,
-    )
+    with _quiet():
+        q.quantize_static(
+            str(source),
+            str(target),
+            _Reader(feeds),
+            quant_format=q.QuantFormat.QDQ,
+            # Without Clip in the list the range before ReLU6 would be quantised, most of it unused.
+            op_types_to_quantize=["Conv", "Add", "Clip"],
+            per_channel=True,
+            reduce_range=True,
+            activation_type=q.QuantType.QUInt8,
+            weight_type=q.QuantType.QInt8,
+            calibrate_method=q.CalibrationMethod.MinMax,
+            nodes_to_exclude=kept,
+        )
 
 
 def quantize_text_encoder(source: Path, target: Path) -> None:
@@ -67,14 +70,15 @@ def quantize_text_encoder(source: Path, target: Path) -> None:
     from onnxruntime import quantization as q
 
     partial = target.with_suffix(".matmul.onnx")
-    q.quantize_dynamic(
-        str(source),
-        str(partial),
-        op_types_to_quantize=["MatMul", "Gemm"],
-        per_channel=True,
-        reduce_range=True,
-        weight_type=q.QuantType.QInt8,
-    )
+    with _quiet():
+        q.quantize_dynamic(
+            str(source),
+            str(partial),
+            op_types_to_quantize=["MatMul", "Gemm"],
+            per_channel=True,
+            reduce_range=True,
+            weight_type=q.QuantType.QInt8,
+        )
     model = onnx.load(str(partial))
     _quantize_tables(model)
     onnx.save(model, str(target))
@@ -98,6 +102,18 @@ def store_half(source: Path, target: Path) -> None:
         model.graph.initializer.append(half)
     _insert_first(model, casts)
     onnx.save(model, str(target))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the advice that ONNX Runtime's quantiser gives through the root logger."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def _views(convolutions: list[str]) -> list[list[str]]:

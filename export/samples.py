@@ -15,7 +15,8 @@ from models.config import NetworkConfig
 from models.sgmn import Sgmn
 from runtime.catalog.feed import read_feed
 from runtime.catalog.images import decode_image, read_image
-from runtime.preprocess import letterbox
+from runtime.errors import ExportError
+from runtime.preprocess import frame_input
 from runtime.sampler import spread
 from runtime.text import TextTokenizer
 
@@ -47,13 +48,18 @@ def samples_from_feed(feed: Path, count: int = 8) -> Samples:
 
 
 def submodule_inputs(network: Sgmn, tokenizer: TextTokenizer, samples: Samples) -> Inputs:
-    """Inputs of all five submodules for one clip of all pictures and the first text."""
+    """Inputs of all five submodules for one clip of all pictures and the first text.
+
+    Raises:
+        ExportError: the tokenizer gives tokens that the text encoder does not know.
+    """
     config = network.config
     images = torch.from_numpy(
-        np.stack([letterbox(picture, config.image_size) for picture in samples.pictures])
+        np.stack([frame_input(picture, config.image_size) for picture in samples.pictures])
     )
     batch = tokenizer.encode(samples.texts)
     ids, mask = torch.from_numpy(batch.ids), torch.from_numpy(batch.mask)
+    _require_known(ids, network)
     with torch.inference_mode():
         cls, tokens = network.frame_encoder(images)
         pooled, words = network.text_encoder(ids, mask)
@@ -71,6 +77,16 @@ def submodule_inputs(network: Sgmn, tokenizer: TextTokenizer, samples: Samples) 
         "item_head": item,
         "reranker": rerank,
     }
+
+
+def _require_known(ids: Tensor, network: Sgmn) -> None:
+    known = network.text_encoder.get_parameter("words.weight").shape[0]
+    if int(ids.max()) >= known:
+        raise ExportError(
+            "the tokenizer does not belong to the checkpoint",
+            why=f"it gives token {int(ids.max())}, the text encoder knows {known}",
+            fix="give the text encoder's own tokenizer.json with --tokenizer",
+        )
 
 
 def _padded(words: Tensor, mask: Tensor, config: NetworkConfig) -> tuple[Tensor, Tensor]:

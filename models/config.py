@@ -89,13 +89,13 @@ def config_from(values: dict[str, Any]) -> NetworkConfig:
     """Rebuild a config from a checkpoint's metadata.
 
     Raises:
-        ExportError: fields are missing or unknown.
+        ExportError: fields are missing or unknown, or the preset is.
     """
     names = {field.name for field in fields(NetworkConfig)}
-    if set(values) != names:
+    if set(values) != names or values["preset"] not in PRESETS:
         raise ExportError(
             "the checkpoint's config does not fit this version",
-            why=f"fields {sorted(set(values) ^ names)} differ",
+            why=f"fields {sorted(set(values) ^ names)} differ, its preset is {values.get('preset')}",
             fix="train again with this version, or use the version that wrote it",
         )
     return NetworkConfig(**values)

@@ -97,9 +97,17 @@ def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
             why="its header names no known format",
             fix="give a .safetensors file written by `sgmn train`",
         )
-    network = Sgmn(config_from(json.loads(header["config"])))
+    try:
+        config, notes = json.loads(header["config"]), json.loads(header["notes"])
+    except (KeyError, ValueError) as error:
+        raise ExportError(
+            f"the header of {path} is damaged",
+            why=f"its config or notes are missing or not JSON ({error})",
+            fix="train again with this version",
+        ) from error
+    network = Sgmn(config_from(config))
     _load_weights(network, weights, path)
-    return network.eval(), json.loads(header["notes"])
+    return network.eval(), notes
 
 
 def _load_weights(network: Sgmn, weights: dict[str, torch.Tensor], path: Path) -> None:

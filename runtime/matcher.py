@@ -20,7 +20,7 @@ from runtime.decision import SHOWN_CANDIDATES, Hysteresis, confidences, verdict
 from runtime.events import Candidate, Event
 from runtime.memory import EncodedFrame, FrameMemory
 from runtime.network import Network, Query, TextFeatures
-from runtime.preprocess import letterbox
+from runtime.preprocess import frame_input
 
 BgrImage = npt.NDArray[np.uint8]
 
@@ -122,7 +122,7 @@ class Matcher:
     def see(self, image: BgrImage, time_s: float) -> None:
         """Encode a frame, uint8 [H, W, 3] BGR, and remember it."""
         with self._clock.stage("preprocess"):
-            square = letterbox(image, self._network.image_size)
+            square = frame_input(image, self._network.image_size)
         with self._clock.stage("frame_encoder"):
             for frame in self._network.encode_frames(square[None], [time_s]):
                 self._memory.add(frame)
@@ -153,7 +153,7 @@ class Matcher:
         size = self._network.image_size
         frames: list[EncodedFrame] = []
         if images:
-            squares = np.stack([letterbox(image, size) for image in images])
+            squares = np.stack([frame_input(image, size) for image in images])
             frames = self._network.encode_frames(squares, [0.0] * len(images))
         memory = FrameMemory(self._network.frames)
         for frame in frames:

@@ -1,6 +1,9 @@
-"""From a camera picture to the network's input: letterbox, bilinear, RGB.
+"""From a picture to the network's input.
 
-`runtime/native/` holds the same operation for the GPU; a test holds the two together.
+Camera frames lose their long sides, because a product is held up in the middle and every pixel
+counts; shop pictures are letterboxed, because nothing of them may be lost. `runtime/native/` holds
+the same operations for the GPU (a frame's square is its region of interest); a test holds the two
+together.
 """
 
 from __future__ import annotations
@@ -11,6 +14,22 @@ import numpy.typing as npt
 
 PAD_VALUE = 127
 """Mid grey: becomes zero after the normalisation (x - 127) / 128 inside the frame encoder."""
+
+
+def frame_input(image: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    """The central square of a camera frame.
+
+    Args:
+        image: uint8 [H, W, 3], BGR, at least 1x1.
+        size: side S of the result in pixels.
+
+    Returns:
+        uint8 [S, S, 3], RGB.
+    """
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return letterbox(image[top : top + side, left : left + side], size)
 
 
 def letterbox(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,16 @@ def assets() -> Path:
 def speech_model() -> Path:
     """The speech model shipped with the demo."""
     return REPOSITORY / "runtime" / "assets" / "speech" / "vosk-tiny-synthetic"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is installed (SGMN_FORBID_SKIPS), a skip is a failure; GPU tests apart."""
+    report = yield
+    forbidden = os.environ.get("SGMN_FORBID_SKIPS") and "gpu" not in item.keywords
+    if forbidden and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report

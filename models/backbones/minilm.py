@@ -51,7 +51,7 @@ class MiniLm(nn.Module):
         self.layers = nn.ModuleList([Layer() for _ in range(LAYERS)])
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 [N, L] twice -> pooled [N, 384] of unit length, tokens [N, L, 384], padding zero."""
+        """int64 [N, L] twice -> unit pooled [N, 384], tokens [N, L, 384], padding zero."""
         keep = mask.to(self.positions.dtype)
         x = self.norm(self.words(ids) + self.positions[: ids.shape[1]])
         bias = (1.0 - keep)[:, None, None, :] * MASKED

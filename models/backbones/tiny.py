@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import string
+
 import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
 from models.config import NetworkConfig
 
 VOCABULARY = 256
+
+
+def tiny_tokenizer(max_tokens: int) -> Tokenizer:
+    """A tokenizer that spells: every letter and digit is a token."""
+    characters = string.ascii_lowercase + string.digits
+    pieces = [*characters, *(f"##{c}" for c in characters)]
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *pieces]
+    tokenizer = Tokenizer(models.WordPiece({n: i for i, n in enumerate(names)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.enable_truncation(max_tokens)
+    tokenizer.enable_padding()
+    return tokenizer
 
 
 class TinyFrameEncoder(nn.Module):
@@ -40,8 +57,9 @@ class TinyTextEncoder(nn.Module):
         self.mix = nn.Linear(config.text_size, config.text_size)
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """int64 [N, L] twice -> pooled [N, E] of unit length, tokens [N, L, E]."""
+        """int64 [N, L] twice -> pooled [N, E] of unit length, tokens [N, L, E], padding zero."""
         keep = mask.to(torch.float32)
         tokens = self.mix(self.words(ids))
         total = (tokens * keep[..., None]).sum(1)
-        return total / (total * total).sum(1, keepdim=True).clamp(min=1e-12).sqrt(), tokens
+        length = (total * total).sum(1, keepdim=True).clamp(min=1e-12).sqrt()
+        return total / length, tokens * keep[..., None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,8 @@ PAPER = 238
 """Shop pictures stand on white; pixels darker than this in any channel are the product."""
 
 BgrImage = npt.NDArray[np.uint8]
+_Pixels = npt.NDArray[Any]
+"""A picture on its way through OpenCV, whose stubs do not tell the element type."""
 
 
 def stage(
@@ -40,7 +44,7 @@ def stage(
     return _camera(mixed, rng)
 
 
-def _cover(product: BgrImage) -> npt.NDArray[np.float32]:
+def _cover(product: _Pixels) -> _Pixels:
     ink = (product.min(2) < PAPER).astype(np.uint8)
     kernel = np.ones((7, 7), np.uint8)
     closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, kernel)
@@ -56,7 +60,7 @@ def _crop(ground: BgrImage, rng: np.random.Generator, size: int) -> npt.NDArray[
     return np.asarray(cv2.GaussianBlur(part, (0, 0), rng.uniform(0.5, 3.0)), np.float32)
 
 
-def _camera(picture: npt.NDArray[np.float32], rng: np.random.Generator) -> BgrImage:
+def _camera(picture: _Pixels, rng: np.random.Generator) -> BgrImage:
     cast = rng.normal(1.0, 0.08, 3) * rng.uniform(0.7, 1.2)
     picture = picture * cast
     if rng.random() < 0.5:

@@ -50,7 +50,7 @@ def speak(item: CorpusItem, others: list[CorpusItem], rng: np.random.Generator) 
     if others and rng.random() < 0.25:
         other = others[rng.integers(len(others))]
         words += " " + _OTHER[rng.integers(len(_OTHER))].format(other=other.title)
-    return misheard(words, rng)
+    return misheard(words.strip() or item.title, rng)
 
 
 def misheard(text: str, rng: np.random.Generator, rate: float = 0.12) -> str:

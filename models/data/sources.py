@@ -29,6 +29,9 @@ SENTENCES = 6
 TAKE = 8
 """Pictures of one synthetic take."""
 
+VIDEO = (640, 360)
+"""Width and height of synthetic in-store pictures, as the demo's clips have them."""
+
 
 def grocery(root: Path, *, tiers: tuple[Tier, ...] = ("L3",), staged: int = 4) -> Corpus:
     """GroceryLPR's training photos and clips, and staged pictures of every catalog product.
@@ -67,7 +70,7 @@ def staged_feed(path: Path, name: str, grounds: list[Path], *, staged: int = 2) 
     return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest(path, name, staged))
 
 
-def synthetic(seed: int, *, views: int = 4, takes: int = 1) -> Corpus:
+def synthetic(seed: int, *, views: int = 2, takes: int = 2) -> Corpus:
     """A synthetic store; seed 0 is the demo's and must not be trained on.
 
     Args:
@@ -102,7 +105,7 @@ def synthetic(seed: int, *, views: int = 4, takes: int = 1) -> Corpus:
         ]
     sentences = _made_sentences(items, seed=seed) + _narrated(store, seed)
     return Corpus(
-        tuple(items), tuple(shots), tuple(sentences), _digest("store", seed, views, takes)
+        tuple(items), tuple(shots), tuple(sentences), _digest("store", seed, views, takes, VIDEO)
     )
 
 
@@ -161,13 +164,13 @@ def _staged(items: list[CorpusItem], grounds: list[Path], count: int, seed: int)
 def _store_view(store: Store, product: Product, seed: int) -> BgrImage:
     from models.store.scene import render_views
 
-    return np.asarray(render_views(product, store, seed, 1)[0], np.uint8)
+    return np.asarray(render_views(product, store, seed, 1, size=VIDEO)[0], np.uint8)
 
 
 def _store_take(store: Store, product: Product, seed: int) -> list[BgrImage]:
     from models.store.scene import render_frames
 
-    frames = render_frames(product, store, seed, TAKE, size=(320, 180), fps=TAKE / 10)
+    frames = render_frames(product, store, seed, TAKE, size=VIDEO, fps=TAKE / 10)
     return [np.asarray(frame, np.uint8) for frame in frames]
 
 

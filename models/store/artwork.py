@@ -39,7 +39,7 @@ def _shadow(alpha: np.ndarray, side: int) -> np.ndarray:
     pool = np.zeros((side, side), np.float32)
     centre = ((left + right) // 2 + 6, foot - 2)
     cv2.ellipse(pool, centre, ((right - left) // 2, 9), 0, 0, 360, 150.0, -1)
-    pool = cv2.GaussianBlur(pool, (0, 0), 7)
+    soft = cv2.GaussianBlur(pool, (0, 0), 7)
     # The outermost pixels stay pure white, as shops ask for.
     fade = np.clip((side - 6 - np.arange(side, dtype=np.float32)) / 12, 0, 1)
-    return pool * fade[:, None]
+    return soft * fade[:, None]

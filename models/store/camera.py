@@ -83,8 +83,8 @@ def _vignette(width: int, height: int, strength: float) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _noise_field() -> np.ndarray:
     """Unit noise times 32, int16 (1024, 1024, 3), slightly smooth as after demosaicing."""
-    field = np.random.default_rng(7).normal(size=(1024, 1024, 3)).astype(np.float32)
-    field = cv2.GaussianBlur(field, (0, 0), 0.6)
+    noise = np.random.default_rng(7).normal(size=(1024, 1024, 3)).astype(np.float32)
+    field = cv2.GaussianBlur(noise, (0, 0), 0.6)
     return (field / field.std() * 32).astype(np.int16)
 
 

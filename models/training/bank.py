@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from models.data.corpus import Corpus, Picture
 from models.sgmn import Sgmn
-from runtime.preprocess import letterbox
+from runtime.preprocess import frame_input, letterbox
 from runtime.text import TextTokenizer
 
 BATCH = 8
+PREPROCESSING = "centre-square/letterbox"
+"""Part of the cache's key: features of differently cut pictures are never mixed."""
 Progress = Callable[..., Iterable[Any]]
 
 
@@ -66,7 +67,8 @@ def build_bank(
     corpus: Corpus, network: Sgmn, tokenizer: TextTokenizer, cache: Path, progress: Progress
 ) -> FeatureBank:
     """Encode a corpus, or read what an earlier run with the same data and encoders kept."""
-    key = hashlib.sha256(f"{corpus.digest}:{_weights_digest(network)}".encode()).hexdigest()[:16]
+    made_of = f"{corpus.digest}:{_weights_digest(network)}:{PREPROCESSING}"
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     folder = cache / key
     folder.mkdir(parents=True, exist_ok=True)
     frames = [picture for shot in corpus.shots for picture in shot.pictures]
@@ -143,7 +145,7 @@ def _pictures(
     starts = range(0, len(pictures), BATCH)
     for start in progress(starts, label=label, total=len(starts)):
         batch = [
-            letterbox(picture(), size, antialias=still)
+            letterbox(picture(), size, antialias=True) if still else frame_input(picture(), size)
             for picture in pictures[start : start + BATCH]
         ]
         with torch.inference_mode():
@@ -186,7 +188,7 @@ def _words(
     return Words(torch.from_numpy(pooled), torch.from_numpy(tokens), torch.from_numpy(mask))
 
 
-def _keep(place: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+def _keep(place: Path, arrays: dict[str, Any]) -> None:
     partial = place.with_suffix(".partial.npz")
     with partial.open("wb") as file:
         np.savez(file, **arrays)

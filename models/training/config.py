@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from models.config import PRESETS
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
 from models.data.clip import Tier
 from runtime.errors import UsageError
 
@@ -16,9 +17,20 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Known:
+    """Settings in which every key must be known."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(_Known):
     """What to draw training pictures from.
 
     Attributes:
@@ -31,13 +43,13 @@ class DataConfig:
 
     clip_tiers: tuple[Tier, ...] = ("L3",)
     staged: int = 4
-    stores: tuple[int, ...] = (1, 2, 3, 4, 5)
-    store_views: int = 4
-    store_takes: int = 1
+    stores: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    store_views: int = 2
+    store_takes: int = 2
 
 
 @dataclass(frozen=True)
-class HeadConfig:
+class HeadConfig(_Known):
     """How to train text-guided attention, text half and re-ranker.
 
     Attributes:
@@ -48,15 +60,15 @@ class HeadConfig:
         rerank_weight: weight of the second stage's loss.
     """
 
-    steps: int = 150
-    batch: int = 64
-    rate: float = 3e-4
-    visual_weight: float = 1.0
-    rerank_weight: float = 1.0
+    steps: Positive = 150
+    batch: Annotated[int, Field(ge=2)] = 64
+    rate: Rate = 3e-4
+    visual_weight: Weight = 1.0
+    rerank_weight: Weight = 1.0
 
 
 @dataclass(frozen=True)
-class ProjectionConfig:
+class ProjectionConfig(_Known):
     """How to train the shared projection from its whitened start.
 
     Attributes:
@@ -69,20 +81,20 @@ class ProjectionConfig:
             photos lose beyond the middle.
     """
 
-    steps: int = 300
-    batch: int = 64
-    rate: float = 1e-4
-    dropout: float = 0.3
-    real_weight: float = 2.0
-    keep: float = 0.7
+    steps: Count = 300
+    batch: Annotated[int, Field(ge=2)] = 64
+    rate: Rate = 1e-4
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    real_weight: Rate = 2.0
+    keep: Annotated[float, Field(ge=0, le=1)] = 0.7
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(_Known):
     """A whole run."""
 
-    preset: str = "lite"
-    seed: int = 7
+    preset: Literal["lite", "tiny"] = "lite"
+    seed: Count = 7
     data: DataConfig = field(default_factory=DataConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
     projection: ProjectionConfig = field(default_factory=ProjectionConfig)
@@ -104,27 +116,13 @@ def read_config(path: Path) -> TrainConfig:
         raise UsageError(
             f"cannot read {path}", why=str(error), fix="start from models/configs/lite.toml"
         ) from error
-    data = _section(DataConfig, values.pop("data", {}), path)
-    heads = _section(HeadConfig, values.pop("heads", {}), path)
-    projection = _section(ProjectionConfig, values.pop("projection", {}), path)
-    sections = {"data": data, "heads": heads, "projection": projection}
-    config = _section(TrainConfig, {**values, **sections}, path)
-    if config.preset not in PRESETS or 0 in config.data.stores:
+    try:
+        return TypeAdapter(TrainConfig).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"{path} asks for something impossible",
-            why=f"presets are {', '.join(PRESETS)}; store 0 is the demo's and never trained on",
-            fix="correct `preset` or `data.stores`",
-        )
-    return config
-
-
-def _section(kind: type[Any], values: dict[str, Any], path: Path) -> Any:
-    known = {f.name for f in fields(kind)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise UsageError(
-            f"{path} has unknown settings {unknown}",
-            why=f"known ones are {sorted(known)}",
-            fix="remove or rename them",
-        )
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            f"{path} has unknown or impossible settings",
+            why=f"{place}: {first['msg']} ({error.error_count()} problems)",
+            fix="correct it after models/configs/lite.toml; store 0 is the demo's, not to train on",
+        ) from error

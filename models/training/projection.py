@@ -30,6 +30,7 @@ class ProjectionTraining:
     Args:
         projection: whitened; changed in place.
         bank: encoded corpus.
+        groups: look-alike group of every product.
         config: how.
         frames: T, the most frames of a query.
         seed: of the draws.
@@ -40,6 +41,7 @@ class ProjectionTraining:
         self,
         projection: SharedProjection,
         bank: FeatureBank,
+        groups: list[str],
         config: ProjectionConfig,
         *,
         frames: int,
@@ -55,6 +57,9 @@ class ProjectionTraining:
         for item, source, rows in bank.shots:
             if item in allowed and source in SOURCES:
                 self._shots.setdefault(item, {}).setdefault(source, []).append(rows)
+        self._groups: dict[str, list[int]] = {}
+        for item in self._shots:
+            self._groups.setdefault(groups[item], []).append(item)
 
     def run(self, progress: Progress) -> float:
         """Train and mix; returns the last batch's loss."""
@@ -90,11 +95,13 @@ class ProjectionTraining:
         return symmetric_info_nce(queries @ unit(projection.linear(shown)).T, scale)
 
     def _chosen(self) -> np.ndarray:
-        items = np.array(list(self._shots))
-        real = np.array(["photo" in self._shots[i] for i in items])
+        """Products of a batch, look-alikes together because they are the hard ones."""
+        groups = list(self._groups.values())
+        real = np.array([any("photo" in self._shots[i] for i in group) for group in groups])
         chances = np.where(real, self._config.real_weight, 1.0)
-        count = min(self._config.batch, len(items))
-        return self._rng.choice(items, count, replace=False, p=chances / chances.sum())
+        order = self._rng.choice(len(groups), len(groups), replace=False, p=chances / chances.sum())
+        items = [item for g in order for item in groups[g]]
+        return np.array(items[: self._config.batch])
 
     def _frame_rows(self, items: np.ndarray) -> tuple[Tensor, Tensor]:
         rows = torch.zeros(len(items), self._frames, dtype=torch.long)

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
+from models.backbones.tiny import tiny_tokenizer
 from models.backbones.weights import minilm_folder
-from models.config import PRESETS
+from models.config import PRESETS, NetworkConfig
 from models.data import sources
 from models.data.corpus import Corpus
 from models.sgmn import Sgmn, save_checkpoint
@@ -84,6 +85,7 @@ def fit(
     return ProjectionTraining(
         network.shared.projection,
         bank,
+        groups,
         config.projection,
         frames=network.config.frames,
         seed=config.seed,
@@ -102,8 +104,13 @@ def _corpora(config: TrainConfig, data: Path) -> list[Corpus]:
 
 
 def _encoded(corpus: Corpus, network: Sgmn, cache: Path, progress: Progress) -> FeatureBank:
-    tokenizer = TextTokenizer.load(minilm_folder() / "tokenizer.json", network.config.text_tokens)
-    return build_bank(corpus, network.eval(), tokenizer, cache, progress)
+    return build_bank(corpus, network.eval(), _tokenizer(network.config), cache, progress)
+
+
+def _tokenizer(config: NetworkConfig) -> TextTokenizer:
+    if config.preset == "tiny":
+        return TextTokenizer(tiny_tokenizer(config.text_tokens))
+    return TextTokenizer.load(minilm_folder() / "tokenizer.json", config.text_tokens)
 
 
 def _notes(config: TrainConfig, corpora: list[Corpus], loss: float) -> dict[str, Any]:

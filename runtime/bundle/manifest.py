@@ -37,9 +37,10 @@ class Submodule(_Part):
 
 
 class Preprocessing(_Part):
-    """How a picture becomes the ``images`` input: letterbox, bilinear, RGB, uint8."""
+    """How a picture becomes the ``images`` input: bilinear, RGB, uint8."""
 
-    geometry: Literal["letterbox"] = "letterbox"
+    frames: Literal["centre-square"] = "centre-square"
+    shop_images: Literal["letterbox"] = "letterbox"
     size: int = Field(gt=0, description="side S of the square input in pixels")
     pad_value: int = Field(default=127, ge=0, le=255)
     colour: Literal["RGB"] = "RGB"

@@ -63,7 +63,7 @@ class Attention:
     """Where the network looks in the newest frame.
 
     Attributes:
-        side: patches along one side of the letterboxed square.
+        side: patches along one side of the central square of the frame.
         weights: side x side values in [0, 1], row by row.
     """
 

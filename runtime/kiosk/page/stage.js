@@ -78,8 +78,8 @@ function sign(target, text, on) {
   target.dataset.on = on;
 }
 
-// A veil that is thin where the network looks. The map covers the letterboxed square around the
-// picture, and so does the canvas.
+// A veil that is thin where the network looks. The map covers the central square of the picture,
+// which is all that the network sees.
 function drawAttention() {
   const box = camera.getBoundingClientRect();
   const { naturalWidth: width, naturalHeight: height } = camera;
@@ -88,7 +88,7 @@ function drawAttention() {
   if (!attention || !width || !height) return;
   const scale = Math.min(box.width / width, box.height / height);
   const [shownWidth, shownHeight] = [width * scale, height * scale];
-  const side = Math.max(shownWidth, shownHeight);
+  const side = Math.min(shownWidth, shownHeight);
   const context = canvas.getContext("2d");
   context.beginPath();
   context.rect((box.width - shownWidth) / 2, (box.height - shownHeight) / 2, shownWidth, shownHeight);
