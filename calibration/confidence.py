@@ -77,8 +77,8 @@ def fit_decision(clips: Sequence[Ranked], start: Decision) -> Decision:
 
 
 def with_absent(clips: Sequence[Ranked]) -> list[Ranked]:
-    """Every clip as it is, and as if the catalog did not hold its product."""
-    return [*clips, *(clip.without_right() for clip in clips)]
+    """Every clip as it is, and as if the catalog, unless it is empty then, lacked its product."""
+    return [*clips, *(clip.without_right() for clip in clips if len(clip.scores) > 1)]
 
 
 def calibration_error(cases: Sequence[Ranked], rule: Decision, bins: int = 10) -> float:

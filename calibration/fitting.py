@@ -9,15 +9,22 @@ from typing import Any
 
 from calibration.confidence import Ranked, calibration_error, fit_decision, with_absent
 from export.bundle import new_folder
+from models.data.clip import Clip, Tier
 from models.data.grocery_lpr import read_clips
 from models.evaluation.evaluate import evaluate
-from models.evaluation.prediction import Prediction, Question
+from models.evaluation.prediction import Modality, Prediction, Question
 from runtime.bundle.manifest import Decision
 from runtime.bundle.reader import open_bundle
 from runtime.bundle.writer import seal
 from runtime.catalog.importer import Progress
+from runtime.errors import ClipListError
 
-CONDITIONS = (("L0", "fused"), ("L0", "image"), ("L3", "fused"), ("L3", "image"))
+CONDITIONS: tuple[tuple[Tier, Modality], ...] = (
+    ("L0", "fused"),
+    ("L0", "image"),
+    ("L3", "fused"),
+    ("L3", "image"),
+)
 """The screen must know when to be silent, so hard and speechless clips count as well."""
 
 
@@ -49,33 +56,47 @@ def calibrate_bundle(
         catalog: feed of the products.
         out: the new bundle's folder; must not exist.
         progress: shows progress.
+
+    Raises:
+        BundleError: the bundle is damaged.
+        ClipListError: a clip has no label, or lacks a tier or a photo.
+        StorageError: ``out`` exists.
     """
-    source = open_bundle(bundle)
-    clips = read_clips(manifest, root)
-    ranked: list[Ranked] = []
-    for tier, modality in CONDITIONS:
-        question = Question(tier, modality)  # type: ignore[arg-type]
-        answers = evaluate(clips, root, catalog, None, question, bundle, progress)
-        ranked += [_ranked(p, source.manifest.shortlist) for p in answers.predictions]
-    before = source.manifest.decision
-    after = fit_decision(ranked, before)
-    cases = with_absent(ranked)
-    fitted = Fitted(
-        after,
-        round(calibration_error(cases, before), 4),
-        round(calibration_error(cases, after), 4),
-    )
     with new_folder(out) as folder:
+        source = open_bundle(bundle)
+        clips = _labelled(manifest, root)
+        ranked: list[Ranked] = []
+        for tier, modality in CONDITIONS:
+            question = Question(tier, modality)
+            answers = evaluate(clips, root, catalog, None, question, bundle, progress)
+            ranked += [_ranked(p, source.manifest.shortlist) for p in answers.predictions]
+        fitted = _fitted(ranked, source.manifest.decision)
         for name in source.manifest.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source.folder / name, folder / name)
         notes = {"clips": manifest.name, "conditions": CONDITIONS, **fitted.as_dict()}
         provenance = {**source.manifest.provenance, "confidence": notes}
-        seal(
-            folder,
-            source.manifest.model_copy(update={"decision": after, "provenance": provenance}),
-        )
+        changes = {"decision": fitted.decision, "provenance": provenance}
+        seal(folder, source.manifest.model_copy(update=changes))
     return fitted
+
+
+def _labelled(manifest: Path, root: Path) -> list[Clip]:
+    clips = read_clips(manifest, root)
+    unlabelled = [clip.clip_id for clip in clips if clip.product_id is None]
+    if unlabelled:
+        raise ClipListError(
+            f"{manifest} cannot be calibrated with",
+            why=f"{len(unlabelled)} clips name no product, the first is {unlabelled[0]}",
+            fix="give clips with labels",
+        )
+    return clips
+
+
+def _fitted(ranked: list[Ranked], before: Decision) -> Fitted:
+    after, cases = fit_decision(ranked, before), with_absent(ranked)
+    errors = [round(calibration_error(cases, rule), 4) for rule in (before, after)]
+    return Fitted(after, *errors)
 
 
 def _ranked(prediction: Prediction, shortlist: int) -> Ranked:

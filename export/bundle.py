@@ -73,7 +73,7 @@ def quantize_bundle(checkpoint: Path, source: Path, samples: Samples, out: Path)
 
     Raises:
         BundleError: the FP32 bundle is damaged.
-        ExportError: the checkpoint is not usable; nothing is left in ``out``.
+        ExportError: the checkpoint is not the bundle's; nothing is left in ``out``.
         StorageError: ``out`` exists.
     """
     with new_folder(out) as folder:
@@ -85,6 +85,7 @@ def quantize_bundle(checkpoint: Path, source: Path, samples: Samples, out: Path)
         entries, parity = {}, {}
         for part in parts(network):
             before = source / manifest.submodules[part.name].file
+            require(part, before, inputs[part.name])
             after, precision = _quantized(part, before, folder / "onnx", inputs)
             entries[part.name] = _entry(part, after, folder, precision)
             parity[part.name] = _as_dicts(measure(part, after, inputs[part.name]))

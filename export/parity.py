@@ -69,7 +69,7 @@ def require(part: Part, file: Path, inputs: list[torch.Tensor]) -> list[Parity]:
             raise ExportError(
                 f"{file.name} does not compute what torch computes",
                 why=f"{result.output} differs by {result.largest:.2e} of its magnitude",
-                fix="use the versions of torch, onnx and onnxruntime pinned in constraints.txt",
+                fix="use the checkpoint it came from and the versions pinned in constraints.txt",
             )
     return results
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from runtime.errors import ExportError
@@ -89,13 +89,15 @@ def config_from(values: dict[str, Any]) -> NetworkConfig:
     """Rebuild a config from a checkpoint's metadata.
 
     Raises:
-        ExportError: fields are missing or unknown, or the preset is.
+        ExportError: fields are missing, unknown or of another type, or the preset is unknown.
     """
-    names = {field.name for field in fields(NetworkConfig)}
-    if set(values) != names or values["preset"] not in PRESETS:
+    kinds = {name: type(value) for name, value in TINY.as_dict().items()}
+    found = {name: type(value) for name, value in values.items()}
+    if found != kinds or values["preset"] not in PRESETS:
+        wrong = sorted({name for name, _ in found.items() ^ kinds.items()}) or ["preset"]
         raise ExportError(
             "the checkpoint's config does not fit this version",
-            why=f"fields {sorted(set(values) ^ names)} differ, its preset is {values.get('preset')}",
+            why=f"fields {wrong} are missing, unknown or impossible",
             fix="train again with this version, or use the version that wrote it",
         )
     return NetworkConfig(**values)

@@ -98,8 +98,8 @@ def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
             fix="give a .safetensors file written by `sgmn train`",
         )
     try:
-        config, notes = json.loads(header["config"]), json.loads(header["notes"])
-    except (KeyError, ValueError) as error:
+        config, notes = dict(json.loads(header["config"])), json.loads(header["notes"])
+    except (KeyError, TypeError, ValueError) as error:
         raise ExportError(
             f"the header of {path} is damaged",
             why=f"its config or notes are missing or not JSON ({error})",

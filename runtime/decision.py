@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,13 +56,14 @@ class Hysteresis:
 
     def __init__(self, rule: Decision) -> None:
         self._rule = rule
-        self._shown: str | None = None
-        self._wanted: str | None = None
-        self._agreed = 0
+        self.reset()
 
     def reset(self) -> None:
         """Forget the shown product."""
-        self._shown, self._wanted, self._agreed = None, None, 0
+        self._shown: str | None = None
+        self._wanted: str | None = None
+        self._agreed = 0
+        self._told: Event | None = None
 
     def settle(self, event: Event) -> Event:
         """The event for the screen, given the verdict of this step."""
@@ -69,19 +71,21 @@ class Hysteresis:
         self._wanted = event.product_id
         if self._agreed >= self._rule.hold_steps:
             self._shown = self._wanted
-        if self._shown == event.product_id:
-            return event
-        return self._held(event)
+        self._told = event if self._shown == event.product_id else self._held(event)
+        return self._told
 
     def _held(self, event: Event) -> Event:
+        """What is shown, against the verdict of this step."""
+        if self._shown is None or self._told is None:
+            kind = EventKind.UNSURE if event.candidates else EventKind.NOTHING
+            return replace(event, kind=kind, product_id=None)
         for candidate in event.candidates:
             if candidate.product_id == self._shown:
-                return Event(
-                    EventKind.PRESENT,
-                    event.time_s,
-                    self._shown,
-                    candidate.confidence,
-                    event.candidates,
+                return replace(
+                    event,
+                    kind=EventKind.PRESENT,
+                    product_id=self._shown,
+                    confidence=candidate.confidence,
                 )
-        kind = EventKind.UNSURE if event.candidates else EventKind.NOTHING
-        return Event(kind, event.time_s, None, event.confidence, event.candidates)
+        # It is not even a candidate of this step: the screen stays as it was.
+        return replace(self._told, time_s=event.time_s)

@@ -25,7 +25,7 @@ OLDEST_PYTHON = (3, 10)
 LEAST_MEMORY_BYTES = 1 << 30
 LEAST_DISK_BYTES = 1 << 30
 HOST = "127.0.0.1"
-PORT = 8000
+PORT = 8080
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "runtime": ("sgmn-edge",),

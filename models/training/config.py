@@ -19,6 +19,7 @@ else:
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Part = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -42,10 +43,10 @@ class DataConfig(_Known):
     """
 
     clip_tiers: tuple[Tier, ...] = ("L3",)
-    staged: int = 4
-    stores: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
-    store_views: int = 2
-    store_takes: int = 2
+    staged: Count = 4
+    stores: tuple[Positive, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
+    store_views: Count = 2
+    store_takes: Count = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class HeadConfig(_Known):
         rerank_weight: weight of the second stage's loss.
     """
 
-    steps: Positive = 150
+    steps: Count = 150
     batch: Annotated[int, Field(ge=2)] = 64
     rate: Rate = 3e-4
     visual_weight: Weight = 1.0
@@ -86,15 +87,25 @@ class ProjectionConfig(_Known):
     rate: Rate = 1e-4
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
     real_weight: Rate = 2.0
-    keep: Annotated[float, Field(ge=0, le=1)] = 0.7
+    keep: Part = 0.7
 
 
 @dataclass(frozen=True)
 class TrainConfig(_Known):
-    """A whole run."""
+    """A whole run.
+
+    Attributes:
+        preset: of the network.
+        seed: of every draw.
+        shrink: share of the within-class covariance that whitening replaces by its mean variance.
+        data: what is shown.
+        heads: how the heads are trained; no steps leave them as they start.
+        projection: how the projection is trained; no steps leave it whitened.
+    """
 
     preset: Literal["lite", "tiny"] = "lite"
     seed: Count = 7
+    shrink: Part = 0.5
     data: DataConfig = field(default_factory=DataConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
     projection: ProjectionConfig = field(default_factory=ProjectionConfig)

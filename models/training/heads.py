@@ -58,7 +58,9 @@ class HeadTraining:
         self._scale = nn.Parameter(torch.tensor(20.0).log())
 
     def run(self, log: Path, progress: Progress) -> None:
-        """Train; losses go to a CSV file."""
+        """Train; losses go to a CSV file. No steps leave the heads as they are."""
+        if self._config.steps == 0:
+            return
         trained = self._trained()
         optimiser = torch.optim.AdamW(trained, lr=self._config.rate, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -72,7 +72,7 @@ def fit(
     network.query_head.requires_grad_(True)
     network.item_head.requires_grad_(True)
     network.reranker.requires_grad_(True)
-    whiten(network.shared.projection, bank, shown)
+    whiten(network.shared.projection, bank, shown, config.shrink)
     sampler = EpisodeSampler(
         bank,
         groups,

@@ -12,21 +12,21 @@ from torch import Tensor
 from models.heads.projection import SharedProjection
 from models.training.bank import FeatureBank
 
-SHRINK = 0.5
-"""Share of the within-class covariance that is replaced by its mean variance."""
-
 REAL = ("photo", "clip")
 """Camera pictures; drawn and staged ones would teach the wrong variation."""
 
 
 @torch.no_grad()
-def whiten(projection: SharedProjection, bank: FeatureBank, allowed: set[int]) -> None:
+def whiten(
+    projection: SharedProjection, bank: FeatureBank, allowed: set[int], shrink: float = 0.5
+) -> None:
     """Set the projection's means and matrix.
 
     Args:
         projection: changed in place.
         bank: encoded corpus.
         allowed: products whose pictures may be used.
+        shrink: share of the within-class covariance that its mean variance replaces.
     """
     shots = [(item, rows) for item, source, rows in bank.shots if item in allowed]
     real = [(item, rows) for item, source, rows in bank.shots if source in REAL and item in allowed]
@@ -40,7 +40,7 @@ def whiten(projection: SharedProjection, bank: FeatureBank, allowed: set[int]) -
     basis = _principal(x, projection.linear.out_features)
     within = _within_covariance(x @ basis, owner)
     size = within.shape[0]
-    within = (1 - SHRINK) * within + SHRINK * within.trace() / size * torch.eye(size)
+    within = (1 - shrink) * within + shrink * within.trace() / size * torch.eye(size)
     values, vectors = torch.linalg.eigh(within)
     inverse_root = vectors @ torch.diag(values.clamp(min=1e-8).rsqrt()) @ vectors.T
     matrix = (basis @ inverse_root).T

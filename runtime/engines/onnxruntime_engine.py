@@ -75,6 +75,8 @@ class OnnxRuntimeEngine:
         """
         import onnxruntime
 
+        # Asked first: ONNX Runtime itself only warns and takes another provider.
+        self._check_provider(onnxruntime.get_available_providers())
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
@@ -86,12 +88,7 @@ class OnnxRuntimeEngine:
             )
         except Exception as error:
             raise self._error("cannot be loaded", error) from error
-        if session.get_providers()[0] != self._provider:
-            raise EngineError(
-                f"{self._name} would not run on {self._provider}",
-                why=f"ONNX Runtime offers {', '.join(session.get_providers())} only",
-                fix="install an ONNX Runtime with that provider or ask for another one",
-            )
+        self._check_provider(session.get_providers()[:1])
         self._check_names(session)
         self._session = session
         return self
@@ -136,6 +133,14 @@ class OnnxRuntimeEngine:
     ) -> None:
         """Close it."""
         self.close()
+
+    def _check_provider(self, offered: list[str]) -> None:
+        if self._provider not in offered:
+            raise EngineError(
+                f"{self._name} would not run on {self._provider}",
+                why=f"ONNX Runtime offers {', '.join(offered)} only",
+                fix="install an ONNX Runtime with that provider or ask for another one",
+            )
 
     def _check_names(self, session: Any) -> None:
         found = {node.name for node in [*session.get_inputs(), *session.get_outputs()]}

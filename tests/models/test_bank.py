@@ -1,0 +1,122 @@
+"""Features of a corpus, kept on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.sgmn import Sgmn
+from models.training.bank import FeatureBank, build_bank, join
+from runtime.preprocess import frame_input
+from tests.models.made_up_bank import COUNT, SHOWN, made_up_corpus, quiet, tokenizer
+from tests.models.tiny_network import fresh_network
+
+
+class Counting:
+    """Counts the calls of a network's encoders."""
+
+    def __init__(self, network: Sgmn) -> None:
+        self.calls = 0
+        for encoder in (network.frame_encoder, network.text_encoder):
+            encoder.register_forward_hook(self._count)
+
+    def _count(self, *_: Any) -> None:
+        self.calls += 1
+
+
+def _bank(network: Sgmn, cache: Path, digest: str = "made up") -> FeatureBank:
+    return build_bank(made_up_corpus(digest), network, tokenizer(), cache, quiet)
+
+
+def _tensors(bank: FeatureBank) -> list[torch.Tensor]:
+    texts = [t for w in (bank.titles, bank.sentences) for t in (w.pooled, w.tokens, w.mask)]
+    pictures = [t for p in (bank.items, bank.frames) for t in (p.cls, p.tokens)]
+    return [*texts, *pictures, bank.said]
+
+
+def test_features_are_those_of_the_encoders(tmp_path: Path) -> None:
+    network, corpus = fresh_network(), made_up_corpus()
+    bank = _bank(network, tmp_path)
+    assert len(bank.items.cls) == COUNT
+    assert len(bank.frames.cls) == COUNT * SHOWN
+    item, source, rows = bank.shots[6]
+    assert (item, source, rows) == (6, "store", (18, 19, 20))
+    picture = frame_input(corpus.shots[6].pictures[1](), network.config.image_size)
+    with torch.inference_mode():
+        cls, _ = network.frame_encoder(torch.from_numpy(np.stack([picture])))
+    assert torch.allclose(bank.frames.rows(torch.tensor([19]))[0], cls, atol=1e-3)
+    words = tokenizer().encode([corpus.sentences[3][1]])
+    with torch.inference_mode():
+        pooled, _ = network.text_encoder(*map(torch.from_numpy, (words.ids, words.mask)))
+    assert torch.allclose(bank.sentences.pooled[3], pooled[0], atol=1e-6)
+    assert bank.sentences.mask[3].sum() == words.mask.sum()
+
+
+def test_a_second_run_reads_what_the_first_kept(tmp_path: Path) -> None:
+    network = fresh_network()
+    counting = Counting(network)
+    first = _bank(network, tmp_path)
+    assert counting.calls > 0
+    counting.calls = 0
+    second = _bank(network, tmp_path)
+    assert counting.calls == 0
+    assert second.shots == first.shots
+    for one, two in zip(_tensors(first), _tensors(second), strict=True):
+        assert one.dtype == two.dtype
+        assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("changed", ["frame_encoder", "text_encoder", "data"])
+def test_other_weights_or_data_are_encoded_anew(tmp_path: Path, changed: str) -> None:
+    network = fresh_network()
+    _bank(network, tmp_path)
+    if changed != "data":
+        with torch.no_grad():
+            next(network.get_submodule(changed).parameters()).flatten()[0] += 0.5
+    counting = Counting(network)
+    _bank(network, tmp_path, "other" if changed == "data" else "made up")
+    assert counting.calls > 0
+
+
+def test_trained_heads_do_not_need_new_features(tmp_path: Path) -> None:
+    _bank(fresh_network(), tmp_path)
+    network = fresh_network()
+    with torch.no_grad():
+        network.query_head.text_weight += 1.0
+    counting = Counting(network)
+    _bank(network, tmp_path)
+    assert counting.calls == 0
+
+
+def test_what_was_interrupted_is_not_read(tmp_path: Path) -> None:
+    network = fresh_network()
+    _bank(network, tmp_path)
+    (frames,) = tmp_path.rglob("frames.npz")
+    frames.rename(frames.with_suffix(".partial.npz")).write_bytes(b"half of it")
+    counting = Counting(network)
+    assert len(_bank(network, tmp_path).frames.cls) == COUNT * SHOWN
+    assert counting.calls > 0
+
+
+def test_joined_banks_keep_their_products_apart(tmp_path: Path) -> None:
+    network = fresh_network()
+    one = _bank(network, tmp_path)
+    both = join([one, one])
+    assert len(both.items.cls) == 2 * COUNT
+    item, source, rows = both.shots[COUNT + 6]
+    assert (item, source) == (COUNT + 6, "store")
+    assert rows == tuple(r + COUNT * SHOWN for r in one.shots[6][2])
+    assert both.said[len(one.said) :].tolist() == (one.said + COUNT).tolist()
+    for row, same in zip(rows, one.shots[6][2], strict=True):
+        assert torch.equal(both.frames.cls[row], one.frames.cls[same])
+
+
+def test_no_bank_file_holds_a_pickle(tmp_path: Path) -> None:
+    _bank(fresh_network(), tmp_path)
+    for file in tmp_path.rglob("*.npz"):
+        with np.load(file, allow_pickle=False) as stored:
+            assert all(stored[name].dtype.kind == "f" for name in stored)

@@ -1,0 +1,80 @@
+"""Settings of a training run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from models.commands import train
+from models.training.config import TrainConfig, read_config
+from runtime.errors import UsageError
+from tests.conftest import REPOSITORY
+
+WRONG = {
+    "unknown key": "speed = 3",
+    "unknown key of a section": "[heads]\nspeed = 3",
+    "unknown section": "[graph]\nlayers = 2",
+    "unknown preset": 'preset = "b32"',
+    "the demo store": "[data]\nstores = [1, 0, 2]",
+    "a store that is no number": '[data]\nstores = ["one"]',
+    "stores that are no list": "[data]\nstores = 3",
+    "a section that is no table": "heads = 3",
+    "an unknown tier": '[data]\nclip_tiers = ["L9"]',
+    "steps in words": '[heads]\nsteps = "many"',
+    "fewer steps than none": "[heads]\nsteps = -1",
+    "more than everything": "shrink = 1.5",
+    "a single product": "[projection]\nbatch = 1",
+    "too far": "[projection]\nkeep = 1.5",
+    "everything dropped": "[projection]\ndropout = 1.0",
+    "a rate that is no number": "[projection]\nrate = nan",
+    "not TOML": "preset == lite",
+    "not text": "\xff\xfe",
+}
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "run.toml"
+    path.write_bytes(text.encode("latin-1"))
+    return path
+
+
+def test_the_shipped_settings_are_read() -> None:
+    config = read_config(REPOSITORY / "models" / "configs" / "lite.toml")
+    assert config.preset == "lite"
+    assert isinstance(config.data.stores, tuple)
+    assert 0 not in config.data.stores
+    assert json.loads(json.dumps(config.as_dict()))["heads"]["steps"] == config.heads.steps
+
+
+def test_what_is_not_set_keeps_its_default(tmp_path: Path) -> None:
+    text = 'preset = "tiny"\n[data]\nstores = [4]\nclip_tiers = []\n[projection]\nkeep = 1\n'
+    config = read_config(_written(tmp_path, text))
+    assert (config.preset, config.seed, config.data.stores) == ("tiny", TrainConfig().seed, (4,))
+    assert config.data.clip_tiers == ()
+    assert config.projection.keep == 1.0
+    assert config.heads == TrainConfig().heads
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
+def test_wrong_settings_are_refused_before_any_work(tmp_path: Path, text: str) -> None:
+    path, out = _written(tmp_path, text), tmp_path / "run"
+    arguments = ["--config", str(path), "--data", str(tmp_path), "--out", str(out)]
+    answer = CliRunner().invoke(train, arguments)
+    assert isinstance(answer.exception, UsageError)
+    assert str(path) in answer.exception.what
+    assert answer.exception.why
+    assert answer.exception.fix
+    assert not out.exists()
+
+
+def test_the_error_names_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"projection\.keep"):
+        read_config(_written(tmp_path, WRONG["too far"]))
+
+
+def test_missing_settings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read"):
+        read_config(tmp_path / "none.toml")

@@ -1,0 +1,177 @@
+"""The five submodules behind typed calls, with the shipped weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.bundle.manifest import SUBMODULES
+from runtime.engines.onnxruntime_engine import CPU, OnnxRuntimeEngine
+from runtime.errors import BundleError
+from runtime.memory import EncodedFrame
+from runtime.network import Network, Query, TextFeatures
+
+WORDS = ["salted crisps", "a much longer text that says more about the pepper sauce", ""]
+
+
+def _pictures(network: Network, count: int) -> np.ndarray:
+    side = network.image_size
+    return np.random.default_rng(5).integers(0, 256, (count, side, side, 3), np.uint8)
+
+
+def _frames(network: Network, count: int) -> list[EncodedFrame]:
+    return network.encode_frames(_pictures(network, count), [n / 2 for n in range(count)])
+
+
+def _text(network: Network) -> TextFeatures:
+    return network.encode_texts([WORDS[0]])
+
+
+def _same(first: Query, second: Query) -> bool:
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in vars(first))
+
+
+def test_every_submodule_runs_on_the_processor(network: Network) -> None:
+    assert network.providers == {name: f"onnxruntime:{CPU}" for name in SUBMODULES}
+
+
+def test_a_folder_without_a_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError):
+        Network.open(tmp_path)
+
+
+def test_frames_keep_their_order_and_time(network: Network) -> None:
+    frames = _frames(network, 3)
+    assert [frame.time_s for frame in frames] == [0.0, 0.5, 1.0]
+    alone = network.encode_frames(_pictures(network, 3)[2:], [1.0])[0]
+    assert np.array_equal(alone.cls, frames[2].cls)
+    assert np.array_equal(alone.tokens, frames[2].tokens)
+
+
+def test_a_text_does_not_depend_on_its_neighbours(network: Network) -> None:
+    together = network.encode_texts(WORDS)
+    for index, words in enumerate(WORDS):
+        alone, row = network.encode_texts([words]), together.row(index)
+        assert np.array_equal(alone.pooled, row.pooled)
+        assert np.array_equal(alone.tokens, row.tokens)
+        assert np.array_equal(alone.mask, row.mask)
+
+
+def test_texts_are_padded_with_zeros(network: Network) -> None:
+    features = network.encode_texts(WORDS)
+    lengths = features.mask.sum(axis=1)
+    assert 0 < lengths[2] < lengths[0] < lengths[1] < features.mask.shape[1]
+    assert not features.tokens[features.mask == 0].any()
+    assert np.linalg.norm(features.pooled, axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_product_does_not_depend_on_its_neighbours(network: Network) -> None:
+    texts = [(words, "") for words in WORDS]
+    pictures = _pictures(network, 3)
+    together = network.encode_items(pictures, texts)
+    for index, vectors in enumerate(together):
+        alone = network.encode_items(pictures[index : index + 1], [texts[index]])[0]
+        assert alone.item == pytest.approx(vectors.item, abs=1e-5)
+        assert alone.nodes == pytest.approx(vectors.nodes, abs=1e-5)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 8])
+@pytest.mark.parametrize("speaks", [False, True], ids=["silent", "speaking"])
+def test_any_number_of_frames_makes_a_query(network: Network, count: int, speaks: bool) -> None:
+    query = network.query(
+        _frames(network, count) if count else [], _text(network) if speaks else None
+    )
+    assert np.isfinite(query.vector).all()
+    assert np.isfinite(query.nodes).all()
+    assert np.isfinite(query.attention).all()
+    assert query.mask[0].tolist() == [1.0] * count + [0.0] * (network.frames - count)
+
+
+def test_frames_beyond_the_window_are_not_seen(network: Network) -> None:
+    frames = _frames(network, network.frames + 2)
+    assert _same(network.query(frames, None), network.query(frames[: network.frames], None))
+
+
+def test_words_and_pictures_both_matter(network: Network) -> None:
+    frames, text = _frames(network, 2), _text(network)
+    both, seen, heard = (
+        network.query(f, t).vector for f, t in [(frames, text), (frames, None), ([], text)]
+    )
+    assert not np.allclose(both, seen, atol=1e-3)
+    assert not np.allclose(both, heard, atol=1e-3)
+    assert not np.allclose(seen, network.query(frames[:1], None).vector, atol=1e-3)
+
+
+def test_what_lies_in_padding_changes_nothing(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames, text = _frames(network, 3), _text(network)
+    clean = network.query(frames, text)
+    really_run = OnnxRuntimeEngine.run
+
+    def run(engine: OnnxRuntimeEngine, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return really_run(engine, _littered(feeds))
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "run", run)
+    littered = network.query(frames, text)
+    assert littered.vector == pytest.approx(clean.vector, abs=1e-4)
+    assert littered.nodes[0, :3] == pytest.approx(clean.nodes[0, :3], abs=1e-4)
+
+
+def _littered(feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Inputs of the query head with rubbish wherever a mask is 0."""
+    spoiled = {name: values.copy() for name, values in feeds.items()}
+    for name, mask in [
+        ("cls", "frame_mask"),
+        ("tokens", "frame_mask"),
+        ("text_tokens", "text_mask"),
+    ]:
+        assert (spoiled[mask] == 0).any()
+        spoiled[name][spoiled[mask] == 0] = 3.0
+    return spoiled
+
+
+def _catalog_side(network: Network, count: int) -> tuple[np.ndarray, np.ndarray]:
+    vectors = network.encode_items(
+        _pictures(network, count), [(f"thing {n}", "") for n in range(count)]
+    )
+    return np.stack([v.item for v in vectors]), np.stack([v.nodes for v in vectors])
+
+
+def test_reranking_does_not_depend_on_the_order_of_the_candidates(network: Network) -> None:
+    query = network.query(_frames(network, 2), _text(network))
+    items, nodes = _catalog_side(network, 5)
+    first = items @ query.vector
+    order = np.asarray([3, 0, 4, 2, 1])
+    straight = network.rerank(query, items, nodes, first)
+    shuffled = network.rerank(query, items[order], nodes[order], first[order])
+    assert straight.shape == (5,)
+    assert shuffled == pytest.approx(straight[order], abs=1e-3)
+
+
+def test_rubbish_behind_masked_frames_does_not_reach_the_reranker(network: Network) -> None:
+    query = network.query(_frames(network, 2), None)
+    items, nodes = _catalog_side(network, 3)
+    rubbish = query.nodes.copy()
+    rubbish[0, 2:] = 7.0
+    first = items @ query.vector
+    clean = network.rerank(query, items, nodes, first)
+    assert network.rerank(replace(query, nodes=rubbish), items, nodes, first) == pytest.approx(
+        clean, abs=1e-4
+    )
+
+
+def test_no_candidates_give_no_scores(network: Network) -> None:
+    query = network.query([], None)
+    nothing = np.zeros((0, 0), np.float32), np.zeros((0, 0, 0), np.float32)
+    assert network.rerank(query, *nothing, np.zeros(0, np.float32)).shape == (0,)
+
+
+def test_closing_twice_is_legal(bundle_folder: Path) -> None:
+    network = Network.open(bundle_folder, threads=1)
+    network.close()
+    network.close()
