@@ -11,7 +11,7 @@ from calibration.confidence import Ranked, calibration_error, fit_decision, with
 from export.bundle import new_folder
 from models.data.clip import Clip, Tier
 from models.data.grocery_lpr import read_clips
-from models.evaluation.evaluate import evaluate
+from models.evaluation.evaluate import Evaluation, evaluate
 from models.evaluation.prediction import Modality, Prediction, Question
 from runtime.bundle.manifest import Decision
 from runtime.bundle.reader import open_bundle
@@ -66,17 +66,23 @@ def calibrate_bundle(
         source = open_bundle(bundle)
         clips = _labelled(manifest, root)
         ranked: list[Ranked] = []
+        accuracy: list[dict[str, Any]] = []
         for tier, modality in CONDITIONS:
             question = Question(tier, modality)
             answers = evaluate(clips, root, catalog, None, question, bundle, progress)
             ranked += [_ranked(p, source.manifest.shortlist) for p in answers.predictions]
+            accuracy.append(_accuracy(answers, manifest.name))
         fitted = _fitted(ranked, source.manifest.decision)
         for name in source.manifest.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source.folder / name, folder / name)
         notes = {"clips": manifest.name, "conditions": CONDITIONS, **fitted.as_dict()}
         provenance = {**source.manifest.provenance, "confidence": notes}
-        changes = {"decision": fitted.decision, "provenance": provenance}
+        changes = {
+            "decision": fitted.decision,
+            "accuracy": accuracy,
+            "provenance": provenance,
+        }
         seal(folder, source.manifest.model_copy(update=changes))
     return fitted
 
@@ -91,6 +97,18 @@ def _labelled(manifest: Path, root: Path) -> list[Clip]:
             fix="give clips with labels",
         )
     return clips
+
+
+def _accuracy(answers: Evaluation, clips: str) -> dict[str, Any]:
+    """What the manifest keeps of an evaluation; the clips are those of the calibration."""
+    found = answers.groups["all"].as_dict()
+    return {
+        "clips": clips,
+        "tier": answers.question.tier,
+        "modality": answers.question.modality,
+        "gallery": answers.gallery,
+        **{name: found[name] for name in ("r1", "r5", "mrr")},
+    }
 
 
 def _fitted(ranked: list[Ranked], before: Decision) -> Fitted:
