@@ -39,6 +39,9 @@ def quantize(
     as_json: bool,
 ) -> None:
     """Make the INT8 profile for processors without a GPU from the FP32 BUNDLE."""
+    from models.requirements import need_training_packages
+
+    need_training_packages()
     from calibration.samples import draw_samples
     from export.bundle import quantize_bundle
 
@@ -69,6 +72,9 @@ def calibrate(
     bundle: Path, manifest: Path, root: Path, catalog: Path, out: Path, as_json: bool
 ) -> None:
     """Fit the confidence of BUNDLE to labelled clips, with and without speech, easy and hard."""
+    from models.requirements import need_training_packages
+
+    need_training_packages()
     from calibration.fitting import calibrate_bundle
 
     fitted = calibrate_bundle(bundle, manifest, root, catalog, out, progress)

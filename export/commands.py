@@ -21,6 +21,9 @@ def export(
     checkpoint: Path, out: Path, feed: Path | None, tokenizer: Path | None, as_json: bool
 ) -> None:
     """Export CHECKPOINT to an FP32 bundle of five ONNX submodules, parity checked."""
+    from models.requirements import need_training_packages
+
+    need_training_packages()
     from export.bundle import export_bundle
     from export.samples import samples_from_feed
     from models.backbones.weights import minilm_folder

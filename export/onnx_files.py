@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -44,14 +45,25 @@ def write_onnx(part: Part, folder: Path) -> Path:
             opset_version=OPSET,
             dynamo=False,
         )
+    model = onnx.load(str(file))
+    _state_shapes(model, part)
+    onnx.save(model, str(file))
     try:
         onnx.checker.check_model(str(file), full_check=True)
-    except onnx.checker.ValidationError as error:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise _refused(part, str(error)) from error
-    found = {entry.domain: entry.version for entry in onnx.load(str(file)).opset_import}
+    found = {entry.domain: entry.version for entry in model.opset_import}
     if found.get("") != OPSET:
         raise _refused(part, f"opset {found.get('')} came out instead of {OPSET}")
     return file
+
+
+def _state_shapes(model: Any, part: Part) -> None:
+    """Outputs as the contract has them; behind reshapes the exporter gives up fixed sizes."""
+    for value, port in zip(model.graph.output, part.outputs, strict=True):
+        for found, size in zip(value.type.tensor_type.shape.dim, port.shape, strict=True):
+            if isinstance(size, int):
+                found.dim_value = size
 
 
 def _refused(part: Part, why: str) -> ExportError:

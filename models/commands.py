@@ -137,7 +137,9 @@ def _percent(value: Estimate | None) -> str:
 @json_option
 def train(config_file: Path, data: Path, out: Path, as_json: bool) -> None:
     """Train a network; writes OUT/checkpoint.safetensors with its settings, seed and digests."""
-    _need_torch()
+    from models.requirements import need_training_packages
+
+    need_training_packages()
     from models.training.config import read_config
     from models.training.run import train as run
 
@@ -146,16 +148,3 @@ def train(config_file: Path, data: Path, out: Path, as_json: bool) -> None:
         print_json({"checkpoint": str(checkpoint)})
     else:
         click.echo(f"Wrote {checkpoint}")
-
-
-def _need_torch() -> None:
-    from importlib.util import find_spec
-
-    from runtime.errors import DependencyError
-
-    if find_spec("torch") is None:
-        raise DependencyError(
-            "torch is not installed",
-            why="the network is trained and exported with it",
-            fix="pip install 'sgmn-edge[train]'",
-        )

@@ -27,7 +27,8 @@ def confidences(scores: npt.NDArray[np.float32], rule: Decision) -> npt.NDArray[
     logits = np.append(scores, np.float32(rule.open_set_score)).astype(np.float64)
     logits = (logits - logits.max()) / rule.temperature
     weights = np.exp(logits)
-    return (weights / weights.sum())[:-1].astype(np.float32)
+    chances: npt.NDArray[np.float32] = (weights / weights.sum())[:-1].astype(np.float32)
+    return chances
 
 
 def verdict(candidates: Sequence[Candidate], rule: Decision, time_s: float) -> Event:

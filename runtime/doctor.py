@@ -150,8 +150,8 @@ def int8_finding(features: frozenset[str]) -> Finding:
         detail = f"{', '.join(dot_products)}: INT8 dot products in hardware; an INT8 bundle can pay"
         return Finding("int8", "ok", detail)
     if "avx2" in features:
-        detail = "AVX2 without VNNI: INT8 may saturate and is seldom faster than FP32"
-        return Finding("int8", "ok", detail, "prefer an FP32 bundle; measure before choosing INT8")
+        detail = "AVX2 without VNNI: INT8 bundles run; their 7-bit weights keep it from saturating"
+        return Finding("int8", "ok", detail)
     if "asimd" in features:
         detail = "NEON without dot products: INT8 is seldom faster than FP32"
         return Finding("int8", "ok", detail, "prefer an FP32 bundle; measure before choosing INT8")
@@ -169,14 +169,18 @@ def check_memory() -> Iterator[Finding]:
         yield Finding("memory", "ok", detail)
 
 
+_UNUSED_GPU = "this version runs the network on the processor"
+
+
 def check_gpu() -> Iterator[Finding]:
     """NVIDIA GPU and TensorRT, without loading either: TensorRT without a driver can crash."""
     found = machine.gpus()
     yield Finding("gpu", "ok", "; ".join(found) or "none; the processor runs the network")
     if found and find_spec("tensorrt") is None:
-        yield Finding("tensorrt", "warn", "not installed", "pip install 'sgmn-edge[tensorrt]'")
+        yield Finding("tensorrt", "ok", f"not installed; {_UNUSED_GPU}")
     elif found:
-        yield Finding("tensorrt", "ok", machine.package_version("tensorrt") or "installed")
+        installed = machine.package_version("tensorrt") or "installed"
+        yield Finding("tensorrt", "ok", f"{installed}; {_UNUSED_GPU}")
 
 
 def check_onnxruntime() -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from runtime.events import Candidate, Event
 from runtime.memory import EncodedFrame, FrameMemory
 from runtime.network import Network, Query, TextFeatures
 from runtime.preprocess import frame_input
+from runtime.sampler import spread
 
 BgrImage = npt.NDArray[np.uint8]
 
@@ -117,7 +118,8 @@ class Matcher:
         """Start a new presentation: forget frames, words and what was shown."""
         self._memory.clear()
         self._hysteresis.reset()
-        self.hear("")
+        self._words, self._text = "", None
+        self._clock.take()
 
     def see(self, image: BgrImage, time_s: float) -> None:
         """Encode a frame, uint8 [H, W, 3] BGR, and remember it."""
@@ -131,9 +133,8 @@ class Matcher:
         """Replace the words heard so far; encoded only when they changed."""
         if words == self._words:
             return
+        self._text = self._read(words)
         self._words = words
-        with self._clock.stage("text_encoder"):
-            self._text = self._read(words)
 
     def step(self, time_s: float) -> Step:
         """Match the latest T frames and the words, as the live screen does."""
@@ -150,18 +151,17 @@ class Matcher:
             images: uint8 [H, W, 3] BGR; none for a text-only query.
             text: the words; empty for an image-only query.
         """
-        size = self._network.image_size
+        size, chosen = self._network.image_size, spread(len(images), self._network.frames)
         frames: list[EncodedFrame] = []
-        if images:
-            squares = np.stack([frame_input(image, size) for image in images])
-            frames = self._network.encode_frames(squares, [0.0] * len(images))
-        memory = FrameMemory(self._network.frames)
-        for frame in frames:
-            memory.add(frame)
-        query = self._network.query(memory.whole(), self._read(text))
-        hits, reranked = self._second_stage(query, self._catalog.stats().items)
+        if chosen:
+            squares = np.stack([frame_input(images[index], size) for index in chosen])
+            frames = self._network.encode_frames(squares, [0.0] * len(chosen))
+        words = self._read(text)
+        query = self._network.query(frames, words)
+        hits, reranked = self._second_stage(query, len(self._catalog.items()))
         order = [hits[i] for i in reranked.order]
-        listed = self._candidates(hits, reranked)
+        listed = self._candidates(hits, reranked) if frames or words else ()
+        self._clock.take()
         return Ranking(
             tuple(hit.item.id for hit in order), reranked.scores, verdict(listed, self._rule, 0.0)
         )
@@ -169,14 +169,16 @@ class Matcher:
     def _read(self, words: str) -> TextFeatures | None:
         if not self._network.says_something(words):
             return None
-        return self._network.encode_texts([words])
+        with self._clock.stage("text_encoder"):
+            return self._network.encode_texts([words])
 
     def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
         with self._clock.stage("query_head"):
             query = self._network.query(frames, self._text)
         hits, reranked = self._second_stage(query, self._network.shortlist)
         with self._clock.stage("decision"):
-            listed = self._candidates(hits, reranked)
+            # Nothing seen and nothing heard is no evidence for any product.
+            listed = self._candidates(hits, reranked) if frames or self._text else ()
             event = verdict(listed, self._rule, time_s)
             event = self._hysteresis.settle(event) if settle else event
         attention = query.attention[len(frames) - 1] if frames else None
@@ -213,7 +215,8 @@ def _merge(reranked: npt.NDArray[np.float32], first: npt.NDArray[np.float32]) ->
     tail = first[len(reranked) :]
     if len(head) and len(tail):
         # One shift for all of the rest keeps their order and their distances.
-        tail = tail - max(0.0, float(tail[0] - reranked.min()))
+        lowest = reranked.min()
+        tail = np.minimum(tail - max(0.0, float(tail[0] - lowest)), lowest)  # rounding may rise
     scores = np.concatenate([reranked[head], tail]).astype(np.float32)
     order = [*head.tolist(), *range(len(reranked), len(first))]
     return _Reranked(order, scores)

@@ -96,7 +96,7 @@ class Lite0FrameEncoder(nn.Module):
 
     A frame arrives at 320 px. View one is the whole frame at 224 px; view two its central 224 px,
     70 % of each side, which costs a second pass and finds small products. Each view is pooled by
-    its mean and by GeM with p = 3 (issue 2, measured on GroceryLPR).
+    its mean and by GeM with p = 3 (measured on GroceryLPR).
     """
 
     def __init__(self, config: NetworkConfig) -> None:

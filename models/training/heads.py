@@ -67,7 +67,8 @@ class HeadTraining:
             optimiser,
             self._config.rate,
             total_steps=self._config.steps,
-            pct_start=0.1,
+            # OneCycleLR divides by zero where the rise is exactly one step.
+            pct_start=0.1 if self._config.steps != 10 else 0.2,
             cycle_momentum=False,
         )
         with log.open("w", encoding="utf-8", newline="") as file:

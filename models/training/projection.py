@@ -1,7 +1,7 @@
 """Training the shared projection on pooled features, then going only part of the way.
 
 The trained matrix knows its products and forgets how to judge others; a mixture of it with the
-whitened start keeps most of both (measured on products left out, issue 2).
+whitened start keeps most of both (measured on products left out).
 """
 
 from __future__ import annotations

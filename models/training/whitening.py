@@ -1,7 +1,7 @@
 """The shared projection before training: centring and within-class whitening in closed form.
 
 Directions in which pictures of one product differ count less. Measured to carry over to products
-without photos, where a trained head does not (issue 2).
+without photos, where a trained head does not.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class WriterLock:
             os.close(descriptor)
             raise CatalogError(
                 f"the catalog in {self._path.parent} is being changed",
-                why="another import, enrolment or rollback is running",
+                why="another import or rollback is running",
                 fix="wait until it has ended and run this again",
             ) from error
         self._descriptor = descriptor

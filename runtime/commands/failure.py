@@ -9,13 +9,23 @@ import sys
 
 import click
 
-from runtime.errors import SgmnError, StorageError
+from runtime.errors import DependencyError, SgmnError, StorageError
 
 INTERRUPTED = 130
 
+_EXTRAS = {
+    "train": ("torch", "onnx", "safetensors", "scipy", "tomli"),
+    "kiosk": ("sounddevice",),
+    "tensorrt": ("tensorrt", "pycuda", "cuda"),
+    "cluster": ("pymilvus", "ray"),
+}
+"""Modules that are not everywhere, by the extra that installs them."""
+
 
 def run_guarded(command: click.Command) -> int:
-    """Run a command; errors go to stderr (as JSON too where ``--json`` was given).
+    """Run a command; errors go to stderr, as JSON where ``--json`` was given.
+
+    A reader of stdout who leaves early is no error: click then ends the program without a word.
 
     Returns:
         0, the error's own exit code, 2 for a wrong command line, 130 after Ctrl-C.
@@ -30,9 +40,11 @@ def run_guarded(command: click.Command) -> int:
         return INTERRUPTED
     except SgmnError as error:
         return _report(error)
-    except BrokenPipeError:
-        _silence_stdout()
-        return 0
+    except ModuleNotFoundError as error:
+        missing = _as_dependency_error(error)
+        if missing is None:
+            raise
+        return _report(missing)
     except OSError as error:
         known = _as_storage_error(error)
         if known is None:
@@ -64,5 +76,13 @@ def _as_storage_error(error: OSError) -> StorageError | None:
     return None
 
 
-def _silence_stdout() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _as_dependency_error(error: ModuleNotFoundError) -> DependencyError | None:
+    module = (error.name or "").partition(".")[0]
+    for extra, modules in _EXTRAS.items():
+        if module in modules:
+            return DependencyError(
+                f"{module} is not installed",
+                why="this command needs more than a kiosk does",
+                fix=f"pip install 'sgmn-edge[{extra}]'",
+            )
+    return None

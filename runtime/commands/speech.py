@@ -28,24 +28,17 @@ def open_words(
         sound: file whose sound track is recognised; None for text or nothing.
         text: fixed text.
         speech_model: folder of a Vosk model, or None for the default one.
-        required: whether the file must have sound; a clip without is simply silent.
+        required: whether the file must have sound; a clip without is silent.
 
     Raises:
         SpeechError: the speech model named is missing or damaged.
         AudioError: sound was required and there is none.
     """
-    from runtime.capture.sound import has_sound
-    from runtime.errors import AudioError
     from runtime.playback import Words
     from runtime.speech.child import VoskRecognizer
     from runtime.speech.model import find_model
 
-    heard = sound is not None and has_sound(sound)
-    if required and not heard:
-        raise AudioError(
-            f"{sound} has no sound", why="it holds pictures only", fix="give a file with sound"
-        )
-    if not heard:
+    if sound is None or not _audible(sound, required):
         yield Words(text=text)
         return
     model = find_model(speech_model)
@@ -59,3 +52,19 @@ def open_words(
         yield Words(sound=sound, recognizer=recognizer)
     finally:
         recognizer.close()
+
+
+def _audible(sound: Path, required: bool) -> bool:
+    """Whether a file gives sound; of a clip that should but does not, the pictures still count."""
+    from runtime.capture.sound import NoSound, read_sound
+    from runtime.errors import AudioError
+
+    try:
+        next(read_sound(sound))
+    except AudioError as error:
+        if required:
+            raise
+        if not isinstance(error, NoSound):
+            note(f"Speech is OFF: {error.what} ({error.why}). Pictures alone decide.")
+        return False
+    return True

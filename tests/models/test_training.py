@@ -115,10 +115,19 @@ def test_touching_a_held_out_product_would_be_seen(tmp_path: Path) -> None:
 
 
 def test_few_steps_are_enough(tmp_path: Path) -> None:
-    for steps in (1, 2, 10):
+    for steps in (1, 2, 9, 10, 11):
         config = TrainConfig(preset="tiny", heads=HeadConfig(steps=steps, batch=4))
         _trained(tmp_path, config)
         assert len(_losses(tmp_path)) == steps
+
+
+def test_no_steps_leave_the_whitened_start(tmp_path: Path) -> None:
+    config = replace(small_config(steps=0, keep=1.0), shrink=1.0)
+    network, _ = _trained(tmp_path, replace(config, heads=HeadConfig(steps=0)))
+    expected = fresh_network()
+    whiten(expected.shared.projection, made_up_bank(), set(range(COUNT)), 1.0)
+    ours, theirs = network.state_dict(), expected.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 @pytest.mark.parametrize("loss", ["info_nce", "listwise"])

@@ -75,12 +75,12 @@ def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.status, found.detail) == ("warn", "0.5 GiB available of 4.0 GiB")
 
 
-def test_a_gpu_without_tensorrt_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_is_named_and_said_to_be_unused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "gpus", lambda: ["H1, 550, 1 MiB, 9.0"])
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
     gpu, tensorrt = doctor.check_gpu()
     assert gpu.detail == "H1, 550, 1 MiB, 9.0"
-    assert (tensorrt.check, tensorrt.status) == ("tensorrt", "warn")
+    assert tensorrt.detail == "not installed; this version runs the network on the processor"
 
 
 def test_tensorrt_is_never_imported() -> None:

@@ -33,6 +33,13 @@ def test_training_without_torch_says_so_in_json_too() -> None:
     assert "sgmn-edge[train]" in error["fix"]
 
 
+def test_exporting_without_torch_says_what_to_install() -> None:
+    done = run_sgmn("export", "checkpoint.safetensors", "--out", "out", without=("torch",))
+    assert (done.returncode, done.stdout) == (10, "")
+    assert "torch is not installed" in done.stderr
+    assert "fix: pip install 'sgmn-edge[train]'" in done.stderr
+
+
 def test_an_unknown_command_is_refused() -> None:
     done = run_sgmn("guess")
     assert (done.returncode, done.stdout) == (2, "")

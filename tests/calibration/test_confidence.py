@@ -1,0 +1,118 @@
+"""Fitting confidence to scores whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibration.confidence import (
+    ABSENT,
+    PRECISION,
+    Ranked,
+    calibration_error,
+    fit_decision,
+    with_absent,
+)
+from runtime.bundle.manifest import Decision
+from runtime.decision import confidences
+
+START = Decision(temperature=0.05, open_set_score=0.3, hold_steps=3)
+
+
+def _ranked(scores: list[float], right: int | None, weight: float = 1.0) -> Ranked:
+    return Ranked(np.array(scores, np.float32), right, weight)
+
+
+def _drawn(temperature: float, open_set: float, count: int, seed: int = 0) -> list[Ranked]:
+    """Clips whose product is drawn with just the probabilities that the rule gives."""
+    rng = np.random.default_rng(seed)
+    rule = START.model_copy(update={"temperature": temperature, "open_set_score": open_set})
+    clips = []
+    for _ in range(count):
+        scores = np.sort(rng.uniform(0.2, 0.7, 6).astype(np.float32))[::-1]
+        chances = confidences(scores, rule).astype(np.float64)
+        place = int(rng.choice(7, p=[*chances, 1 - chances.sum()]))
+        clips.append(Ranked(scores, place if place < 6 else None))
+    return clips
+
+
+def test_the_temperature_is_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calibration.confidence.with_absent", list)
+    fitted = fit_decision(_drawn(0.12, 0.45, 1500), START)
+    assert fitted.temperature == pytest.approx(0.12, rel=0.1)
+    assert fitted.open_set_score == pytest.approx(0.45, abs=0.04)
+
+
+@pytest.mark.parametrize("temperature", [0.03, 0.2])
+def test_fitting_improves_the_calibration_of_other_clips(temperature: float) -> None:
+    fitted = fit_decision(_drawn(temperature, 0.4, 600), START)
+    others = with_absent(_drawn(temperature, 0.4, 600, seed=1))
+    before, after = calibration_error(others, START), calibration_error(others, fitted)
+    assert after < before
+    assert after < 0.08
+
+
+def test_what_is_not_fitted_is_kept() -> None:
+    fitted = fit_decision(_drawn(0.1, 0.4, 60), START)
+    assert (fitted.unsure, fitted.hold_steps) == (START.unsure, START.hold_steps)
+    assert 0.5 <= fitted.present <= 0.95
+
+
+def test_clips_all_answered_rightly_give_a_rule_that_can_be_used() -> None:
+    easy = [_ranked([0.9, 0.1 - i / 1000, 0.05], 0) for i in range(20)]
+    fitted = fit_decision(easy, START)
+    assert fitted.temperature >= 1e-3
+    assert Decision.model_validate(fitted.model_dump()) == fitted
+    assert confidences(easy[0].scores, fitted)[0] > 0.95
+
+
+def test_scores_that_hardly_differ_give_a_rule_that_can_be_used() -> None:
+    flat = [_ranked([0.5 + 1e-7 * i, 0.5, 0.5 - 1e-7], i % 3) for i in range(12)]
+    fitted = fit_decision(flat, START)
+    assert Decision.model_validate(fitted.model_dump()) == fitted
+
+
+def _sure(chance: float, right: int | None, weight: float = 1.0) -> Ranked:
+    """One candidate, of which `RULE` is sure to this degree."""
+    return _ranked([float(np.log(chance / (1 - chance)))], right, weight)
+
+
+RULE = Decision(temperature=1.0, open_set_score=0.0)
+
+
+def test_calibration_error_by_hand() -> None:
+    cases = [_sure(0.95, 0), _sure(0.95, None), _sure(0.15, None), _sure(0.15, None)]
+    # |2 * 0.95 - 1| in one bin, 2 * 0.15 in another, over four cases.
+    assert calibration_error(cases, RULE) == pytest.approx((0.9 + 0.3) / 4, abs=1e-6)
+
+
+def test_calibration_error_weighs_cases() -> None:
+    cases = [_sure(0.95, 0), _sure(0.95, None, ABSENT)]
+    expected = abs(0.95 * 1.1 - 1.0) / 1.1
+    assert calibration_error(cases, RULE) == pytest.approx(expected, abs=1e-6)
+
+
+def test_right_confidence_has_no_error_and_full_certainty_fits_a_bin() -> None:
+    sure = Decision(temperature=1e-3, open_set_score=0.0)
+    assert calibration_error([_ranked([9.0], 0)], sure) == 0.0
+    half = [_sure(0.5, 0), _sure(0.5, None)]
+    assert calibration_error(half, RULE) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_every_clip_counts_as_if_its_product_were_missing_too() -> None:
+    found, missed, alone = _ranked([3, 2, 1], 1), _ranked([3, 2], None), _ranked([3], 0)
+    cases = with_absent([found, missed, alone])
+    assert [c.right for c in cases] == [1, None, 0, None, None]
+    assert [c.scores.tolist() for c in cases[3:]] == [[3, 1], [3, 2]]
+    assert [c.weight for c in cases] == [1.0, 1.0, 1.0, ABSENT, ABSENT]
+
+
+def test_names_from_the_threshold_on_are_right_often_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("calibration.confidence.with_absent", list)
+    clips = _drawn(0.05, 0.4, 800)
+    fitted = fit_decision(clips, START)
+    named = [c for c in clips if confidences(c.scores, fitted)[0] >= fitted.present]
+    assert 20 < len(named) < len(clips)
+    assert np.mean([c.right == 0 for c in named]) >= PRECISION - 0.01

@@ -1,0 +1,92 @@
+"""Calibration samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from calibration.commands import quantize
+from calibration.samples import draw_samples
+from export.samples import Samples
+from runtime.errors import ClipError, FeedError, SgmnError, UsageError
+from tests.models.made_up_shop import PRODUCTS, make_grocery
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_grocery(tmp_path / "data")
+
+
+def _drawn(root: Path, *, count: int = 8, seed: int = 0) -> Samples:
+    photos = root / "dev" / "images" / "train"
+    feed = root / "dev" / "catalog.csv"
+    return draw_samples(feeds=[feed], pictures=[photos], clips=[], count=count, seed=seed)
+
+
+def test_sources_are_drawn_from_evenly(root: Path) -> None:
+    samples = _drawn(root, count=6)
+    shapes = [picture.shape for picture in samples.pictures]
+    assert shapes.count((96, 96, 3)) == 3
+    assert shapes.count((90, 120, 3)) == 3
+    assert len(samples.texts) == len(PRODUCTS)
+    assert any(text.startswith("Red Milk. Fresh") for text in samples.texts)
+
+
+@pytest.mark.parametrize("count", [3, 5, 50])
+def test_never_more_pictures_than_asked_for(root: Path, count: int) -> None:
+    assert len(_drawn(root, count=count).pictures) == min(count, len(PRODUCTS) + 9)
+
+
+def test_the_seed_decides_the_draw(root: Path) -> None:
+    one, two, other = _drawn(root), _drawn(root), _drawn(root, seed=1)
+    assert one.texts == two.texts
+    assert all(map(np.array_equal, one.pictures, two.pictures))
+    assert not all(map(np.array_equal, one.pictures, other.pictures))
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_too_little_is_refused(root: Path, rows: int) -> None:
+    feed = root / "dev" / "catalog.csv"
+    lines = feed.read_text(encoding="utf-8").splitlines()[: rows + 1]
+    feed.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(SgmnError) as caught:
+        draw_samples(feeds=[feed], pictures=[], clips=[], count=8, seed=0)
+    assert caught.value.why
+    assert caught.value.fix
+
+
+def test_a_folder_that_is_not_there_is_named(root: Path) -> None:
+    feed = root / "dev" / "catalog.csv"
+    with pytest.raises(UsageError, match="there is no folder .*nowhere"):
+        draw_samples(feeds=[feed], pictures=[root / "nowhere"], clips=[], count=8, seed=0)
+
+
+def test_a_clip_that_is_not_there_is_named(root: Path) -> None:
+    feed = root / "dev" / "catalog.csv"
+    with pytest.raises(ClipError):
+        draw_samples(feeds=[feed], pictures=[], clips=[root / "none.mp4"], count=8, seed=0)
+
+
+def test_a_corrupt_picture_is_named_and_nothing_written(root: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    cv2.imwrite(str(photos / "good.png"), np.zeros((9, 9, 3), np.uint8))
+    whole = (photos / "good.png").read_bytes()
+    (photos / "bad.png").write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / "out"
+    arguments = [str(tmp_path / "bundle"), "--checkpoint", str(tmp_path / "none")]
+    arguments += ["--feed", str(root / "dev" / "catalog.csv"), "--pictures", str(photos)]
+    answer = CliRunner().invoke(quantize, [*arguments, "--out", str(out)])
+    assert isinstance(answer.exception, FeedError)
+    assert "bad.png" in answer.exception.what
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("option", [["--count", "1"], ["--count", "-3"], ["--seed", "-1"]])
+def test_impossible_numbers_are_a_wrong_command_line(tmp_path: Path, option: list[str]) -> None:
+    arguments = ["b", "--checkpoint", "c", "--feed", "f", "--out", str(tmp_path / "out"), *option]
+    assert CliRunner().invoke(quantize, arguments).exit_code == 2
