@@ -199,7 +199,9 @@ class Matcher:
         chances = confidences(head, self._rule)
         return tuple(
             Candidate(hits[i].item.id, hits[i].item.title, float(score), float(chance))
-            for i, score, chance in list(zip(reranked.order, head, chances))[:SHOWN_CANDIDATES]
+            for i, score, chance in zip(
+                reranked.order[:SHOWN_CANDIDATES], head, chances, strict=False
+            )
         )
 
 

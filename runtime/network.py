@@ -135,7 +135,8 @@ class Network:
     ) -> list[EncodedFrame]:
         """Encode pictures, uint8 [N, S, S, 3] RGB."""
         out = self._engines["frame_encoder"].run({"images": images})
-        return [EncodedFrame(c, t, s) for c, t, s in zip(out["cls"], out["tokens"], times_s)]
+        rows = zip(out["cls"], out["tokens"], times_s, strict=True)
+        return [EncodedFrame(cls, tokens, time_s) for cls, tokens, time_s in rows]
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Encode texts; an empty text gives the encoder's answer to no words.
@@ -179,7 +180,8 @@ class Network:
                 "title_mask": text.mask,
             }
         )
-        return [ItemVectors(item, nodes) for item, nodes in zip(out["item"], out["nodes"])]
+        rows = zip(out["item"], out["nodes"], strict=True)
+        return [ItemVectors(item, nodes) for item, nodes in rows]
 
     def rerank(
         self, query: Query, items: FloatArray, nodes: FloatArray, scores: FloatArray

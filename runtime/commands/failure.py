@@ -5,7 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 
@@ -30,27 +34,59 @@ def run_guarded(command: click.Command) -> int:
     Returns:
         0, the error's own exit code, 2 for a wrong command line, 130 after Ctrl-C.
     """
+    with _noted_interrupts() as interrupts:
+        try:
+            result = command.main(standalone_mode=False)
+        except (click.Abort, KeyboardInterrupt):
+            return _interrupted()
+        # Ctrl-C in the midst of native code, such as a library that is being loaded, may come up
+        # as any other error.
+        except Exception as error:  # noqa: BLE001
+            return _interrupted() if interrupts else _failed(error)
+    return result if isinstance(result, int) else 0
+
+
+@contextmanager
+def _noted_interrupts() -> Iterator[list[int]]:
+    """Within the block Ctrl-C is noted beside raising `KeyboardInterrupt`."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # ignored under nohup
+        yield noted
+        return
+    signal.signal(signal.SIGINT, note)
     try:
-        result = command.main(standalone_mode=False)
-    except click.ClickException as error:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupted() -> int:
+    click.echo("Interrupted.", err=True)
+    return INTERRUPTED
+
+
+def _failed(error: Exception) -> int:
+    """Tell a failure that users can mend; a fault of the program goes on as it is."""
+    if isinstance(error, click.ClickException):
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
-    except SgmnError as error:
-        return _report(error)
-    except ModuleNotFoundError as error:
-        missing = _as_dependency_error(error)
-        if missing is None:
-            raise
-        return _report(missing)
-    except OSError as error:
-        known = _as_storage_error(error)
-        if known is None:
-            raise
-        return _report(known)
-    return result if isinstance(result, int) else 0
+    known = _known(error)
+    if known is None:
+        raise error
+    return _report(known)
+
+
+def _known(error: Exception) -> SgmnError | None:
+    if isinstance(error, SgmnError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return _as_dependency_error(error)
+    return _as_storage_error(error) if isinstance(error, OSError) else None
 
 
 def _report(error: SgmnError) -> int:

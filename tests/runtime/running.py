@@ -16,7 +16,9 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def run_sgmn(
-    *arguments: str | Path, without: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    without: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run to the end.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.commands.main import cli
+from runtime.commands.main import _OWN
 from tests.runtime.imports import imported_modules
 from tests.runtime.running import run_python, run_sgmn
 
@@ -89,8 +89,7 @@ def test_help_lists_every_command_where_torch_is_not_installed() -> None:
     assert added >= {"train", "evaluate", "export", "quantize", "calibrate"}
     commands = done.stdout.partition("Commands:")[2]
     listed = [line.split()[0] for line in commands.splitlines() if line.strip()]
-    assert added <= set(listed)
-    assert set(listed) == set(cli.list_commands(cli.make_context("sgmn", [], resilient_parsing=True)))
+    assert set(listed) == added | _OWN.keys()
 
 
 def test_help_loads_nothing_heavy() -> None:

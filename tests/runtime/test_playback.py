@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -105,7 +106,7 @@ def test_the_real_recognizer_hears_words_that_grow(heard: list[Moment]) -> None:
     assert lengths[-1] >= max(lengths) // 2
     assert all(moment.step.transcript == moment.transcript.text for moment in heard)
     finals = [moment.transcript.final for moment in heard]
-    assert all(after.startswith(before) for before, after in zip(finals, finals[1:]))
+    assert all(after.startswith(before) for before, after in pairwise(finals))
 
 
 def test_no_sound_of_the_future_is_heard(matcher: Matcher, small_clip: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_the_first_and_the_last_frame_are_seen(count: int, frames: int) -> None:
 @given(count=st.integers(2, 5_000), frames=st.integers(2, 64))
 def test_no_gap_is_much_longer_than_another(count: int, frames: int) -> None:
     chosen = spread(count, frames)
-    gaps = {after - before for before, after in zip(chosen, chosen[1:])}
+    gaps = {after - before for before, after in pairwise(chosen)}
     assert max(gaps) - min(gaps) <= 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,6 +56,22 @@ def test_with_json_the_error_is_json(fail: Callable[..., tuple[int, str]]) -> No
 def test_ctrl_c_is_130(fail: Callable[..., tuple[int, str]], error: BaseException) -> None:
     code, said = fail(error)
     assert (code, said.strip()) == (130, "Interrupted.")
+
+
+def test_ctrl_c_that_native_code_turns_into_an_error_is_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def command() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(sys, "argv", ["sgmn"])
+    assert run_guarded(command) == 130
+    assert capsys.readouterr() == ("", "Interrupted.\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize(

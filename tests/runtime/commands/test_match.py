@@ -94,11 +94,10 @@ def test_a_sound_file_of_any_rate_is_heard(
 ) -> None:
     wav = write_rewired_wav(tmp_path / "voice.wav", clip, rate=rate, stereo=stereo)
     found = _whole(match(silent_clip, "--wav", wav))
-    assert found["transcript"] == _whole(match(clip))["transcript"] or rate < 16_000
     assert len(found["transcript"].split()) >= 2
 
 
-@pytest.mark.parametrize("text", ["x " * 5_000, "🍵🍵🍵", "the of and", "", "\x01\x02"])
+@pytest.mark.parametrize("text", ["tea " * 2_500 + "cup", "🍵🍵🍵", "the of and", "", "\x01\x02"])
 def test_any_text_is_taken(match: Match, silent_clip: Path, text: str) -> None:
     assert _whole(match(silent_clip, "--text", text))["transcript"] == text
 
@@ -143,6 +142,14 @@ def test_odd_clips_are_matched(match: Match, tmp_path: Path, make: Callable[[Pat
     said = match(make(tmp_path))
     assert _whole(said)["steps"]
     assert said.stderr == ""
+
+
+def test_a_download_cut_short_is_matched_and_heard_up_to_the_cut(
+    match: Match, clip: Path, tmp_path: Path
+) -> None:
+    whole, part = _whole(match(clip)), _whole(match(cut(tmp_path / "part.mp4", clip, 0.6)))
+    assert 0 < len(part["steps"]) < len(whole["steps"])
+    assert 0 < len(part["transcript"]) < len(whole["transcript"])
 
 
 def test_a_track_without_sound_is_told_and_the_pictures_still_count(
