@@ -52,7 +52,8 @@ class Hysteresis:
     """Keeps the screen from flickering: what is shown changes only after agreement over steps.
 
     Args:
-        rule: ``hold_steps`` verdicts in a row change or clear the shown product.
+        rule: ``hold_steps`` verdicts in a row that agree change what is shown; as many in a row
+            against the shown product that do not agree clear it.
     """
 
     def __init__(self, rule: Decision) -> None:
@@ -64,14 +65,18 @@ class Hysteresis:
         self._shown: str | None = None
         self._wanted: str | None = None
         self._agreed = 0
+        self._against = 0
         self._told: Event | None = None
 
     def settle(self, event: Event) -> Event:
         """The event for the screen, given the verdict of this step."""
         self._agreed = self._agreed + 1 if event.product_id == self._wanted else 1
         self._wanted = event.product_id
+        self._against = 0 if event.product_id == self._shown else self._against + 1
         if self._agreed >= self._rule.hold_steps:
-            self._shown = self._wanted
+            self._shown, self._against = self._wanted, 0
+        elif self._against >= self._rule.hold_steps:
+            self._shown = None
         self._told = event if self._shown == event.product_id else self._held(event)
         return self._told
 

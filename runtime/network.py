@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from runtime.bundle.reader import Bundle, open_bundle
 from runtime.catalog.catalog import ItemVectors
 from runtime.engines.engine import Engine, TensorSpec
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame, FrameWindow, window
 from runtime.text import TextTokenizer
 
@@ -59,7 +59,7 @@ class Query:
     mask: FloatArray
 
 
-class Network:
+class Network(Closable):
     """The five submodules of a verified bundle.
 
     Args:
@@ -220,19 +220,6 @@ class Network:
         """Free all engines."""
         for engine in self._engines.values():
             engine.close()
-
-    def __enter__(self) -> Network:
-        """Use the network in a ``with`` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _head_inputs(
         self, view: FrameWindow, text: TextFeatures | None

@@ -65,9 +65,15 @@ class Decision(_Part):
 
     temperature: float = Field(gt=0, description="scores are divided by it before the softmax")
     open_set_score: float = Field(description="score of the answer 'none of these'")
-    present: float = Field(default=0.5, ge=0, le=1, description="least confidence to name a product")
-    unsure: float = Field(default=0.2, ge=0, le=1, description="least confidence to show candidates")
-    hold_steps: int = Field(default=2, ge=1, description="steps in a row before the shown product changes")
+    present: float = Field(
+        default=0.5, ge=0, le=1, description="least confidence to name a product"
+    )
+    unsure: float = Field(
+        default=0.2, ge=0, le=1, description="least confidence to show candidates"
+    )
+    hold_steps: int = Field(
+        default=2, ge=1, description="steps in a row before the shown product changes"
+    )
 
 
 class FileEntry(_Part):

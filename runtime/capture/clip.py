@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from runtime.capture.files import check_file
 from runtime.capture.opencv import quiet_cv2
 from runtime.capture.sound import has_sound
 from runtime.errors import AudioError, ClipError, UsageError
+from runtime.lifecycle import Closable
 
 if TYPE_CHECKING:
     from cv2 import VideoCapture
@@ -48,7 +48,7 @@ class ClipInfo:
     has_sound: bool
 
 
-class VideoClip:
+class VideoClip(Closable):
     """A video file. Each call to ``frames`` plays it from the start, one frame in memory."""
 
     def __init__(self, path: Path | str) -> None:
@@ -98,17 +98,6 @@ class VideoClip:
         """Free the file; players still running end."""
         while self._playing:
             self._playing.pop().release()
-
-    def __enter__(self) -> VideoClip:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _play(self, step_s: float) -> Iterator[Frame]:
         capture = self._open()

@@ -49,7 +49,7 @@ class ItemVectors:
 
 @dataclass(frozen=True)
 class Hit:
-    """A search result: the row in the snapshot, the product and its inner product with the query."""
+    """A search result: row in the snapshot, product, and its inner product with the query."""
 
     row: int
     item: Item

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -24,9 +23,10 @@ from runtime.catalog.snapshot import remove_all_but, write_snapshot
 from runtime.catalog.staging import Staged, check_finite, merged, stacked
 from runtime.catalog.view import View, empty_view, load_view, read_view
 from runtime.errors import CatalogError
+from runtime.lifecycle import Closable
 
 
-class SqliteCatalog:
+class SqliteCatalog(Closable):
     """A catalog folder; make one with `open` or `build`.
 
     Reads come from one published snapshot held in memory and may be made on any thread; writes
@@ -234,19 +234,6 @@ class SqliteCatalog:
         self._lock.release()
         self._view = empty_view()
         self._connection.close()
-
-    def __enter__(self) -> SqliteCatalog:
-        """Use the catalog in a ``with`` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _begin(self) -> None:
         if self._lock.held:

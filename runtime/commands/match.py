@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.commands.options import bundle_option, catalog_option, speech_model_option
-from runtime.commands.output import json_option, note, print_json, table
+from runtime.commands.output import json_option, print_json, table
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
+    from runtime.events import Event
     from runtime.playback import Moment
 
 
@@ -102,19 +103,20 @@ def _print(moments: Iterator[Moment]) -> None:
         seen.append(moment)
         if not moment.last:
             _print_step(moment)
-    event = seen[-1].step.event
-    title = event.candidates[0].title if event.candidates else ""
-    if event.product_id is not None:
-        click.echo(f"\nAnswer: {event.product_id}  {title}  (confidence {event.confidence:.2f})")
-    else:
-        maybe = ", ".join(f"{c.product_id} {c.title}" for c in event.candidates[:3]) or "nothing"
-        click.echo(f"\nAnswer: not sure; nearest: {maybe}")
+    click.echo(f"\nAnswer: {_answer(seen[-1].step.event)}")
     click.echo(f"Heard: {seen[-1].transcript.text or '(no words)'}")
     rows = [
         (stage, f"{figures['p50']:.1f}", f"{figures['p95']:.1f}")
         for stage, figures in summarise(seen).items()
     ]
     table("Latency, ms a step", ("stage", "p50", "p95"), rows)
+
+
+def _answer(event: Event) -> str:
+    shown = [f"{c.product_id}  {c.title} ({c.confidence:.2f})" for c in event.candidates]
+    if event.product_id is not None:
+        return shown[0]
+    return f"not sure; nearest: {', '.join(shown[:3])}" if shown else "no product of this catalog"
 
 
 def _print_step(moment: Moment) -> None:
@@ -125,4 +127,4 @@ def _print_step(moment: Moment) -> None:
     shown = step.event.product_id or "-"
     click.echo(f"{step.time_s:6.2f}s  {step.event.kind.value:<7} {shown:<12} {ranked}")
     if moment.transcript.text:
-        note(f"         heard: {moment.transcript.text}")
+        click.echo(f"         heard: {moment.transcript.text}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from types import TracebackType
 
 from runtime.demo.answer import Answer, conclude, without_picture
 from runtime.demo.board import Board
 from runtime.demo.choice import Choice
 from runtime.demo.store import DemoClip, Store
 from runtime.kiosk.waiting import wait_for
+from runtime.lifecycle import Openable
 from runtime.matcher import Matcher
 from runtime.playback import Moment, Words, play
 from runtime.speech.recognizer import Recognizer
@@ -45,7 +45,7 @@ def _moments(
     return play(clip.path, words, matcher, paced=paced)
 
 
-class Player:
+class Player(Openable):
     """Plays clip after clip on a board, in a thread of its own.
 
     Args:
@@ -103,20 +103,6 @@ class Player:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(STOP_S)
-
-    def __enter__(self) -> Player:
-        """Open the player for a ``with`` block."""
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _run(self) -> None:
         number: int | None = self._choice.take() or 0

@@ -32,7 +32,9 @@ class TensorSpec:
         return (
             array.dtype == np.dtype(self.dtype)
             and array.ndim == len(self.shape)
-            and all(isinstance(s, str) or s == n for s, n in zip(self.shape, array.shape, strict=True))
+            and all(
+                isinstance(s, str) or s == n for s, n in zip(self.shape, array.shape, strict=True)
+            )
         )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from runtime.engines.engine import Array, TensorSpec
 from runtime.errors import EngineError
+from runtime.lifecycle import Openable
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CPU = "CPUExecutionProvider"
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Openable):
     """One ONNX file in an ONNX Runtime session.
 
     Args:
@@ -67,12 +67,14 @@ class OnnxRuntimeEngine:
         return self._outputs
 
     def open(self) -> OnnxRuntimeEngine:
-        """Load the session.
+        """Load the session, unless it is loaded.
 
         Raises:
             EngineError: the file does not load, its tensors are not those of the manifest, or the
                 provider asked for is not the one that would run it.
         """
+        if self._session is not None:
+            return self
         import onnxruntime
 
         # Asked first: ONNX Runtime itself only warns and takes another provider.
@@ -120,19 +122,6 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """Free the session."""
         self._session = None
-
-    def __enter__(self) -> OnnxRuntimeEngine:
-        """Load the session if that was not done yet."""
-        return self if self._session is not None else self.open()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _check_provider(self, offered: list[str]) -> None:
         if self._provider not in offered:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Protocol
 
 from runtime.capture.camera import BgrImage, Frame
@@ -16,6 +15,7 @@ from runtime.kiosk.hub import Hub
 from runtime.kiosk.picture import as_jpeg, as_overlay
 from runtime.kiosk.state import Phase, Speech
 from runtime.kiosk.waiting import wait_for
+from runtime.lifecycle import Openable
 from runtime.matcher import Step
 
 STOP_S = 2.0
@@ -42,7 +42,7 @@ class StreamMatcher(Protocol):
         """Match."""
 
 
-class LiveLoop:
+class LiveLoop(Openable):
     """Runs until closed. What is lost comes back by itself; only a failing engine ends it.
 
     One thread owns the matcher and takes the camera's newest frame at the sampling rate; another
@@ -111,20 +111,6 @@ class LiveLoop:
         # Once more: a speech process may have been born while the first call found none.
         self._close_devices()
         self._ended.set()
-
-    def __enter__(self) -> LiveLoop:
-        """Open the loop for a ``with`` block."""
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _close_devices(self) -> None:
         self._camera.close()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
 from runtime.errors import UsageError
 from runtime.kiosk.hub import Hub
+from runtime.lifecycle import Openable
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -21,7 +21,7 @@ GRACE_S = 1
 """Whole seconds that open answers get to end."""
 
 
-class Service:
+class Service(Openable):
     """A server on one address, from ``open`` to ``close``.
 
     Args:
@@ -73,20 +73,6 @@ class Service:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    def __enter__(self) -> Service:
-        """Open the service for a ``with`` block."""
-        self.open()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
 
     def _serve(self) -> None:
         if self._server is not None and self._socket is not None:

@@ -133,6 +133,16 @@ def test_the_screen_is_cleared_after_agreement() -> None:
     assert _shown(*[_event("a")] * 2, *[_event(None)] * 3) == [None, "a", "a", None, None]
 
 
+def test_a_product_that_no_verdict_supports_any_more_is_cleared() -> None:
+    quarrel = [_event("b"), _event("c"), _event("b"), _event("c")]
+    assert _shown(*[_event("a")] * 2, *quarrel) == [None, "a", "a", None, None, None]
+
+
+def test_a_new_product_gets_its_own_time() -> None:
+    steps = [_event(product) for product in "aabbcb"]
+    assert _shown(*steps) == [None, "a", "a", "b", "b", "b"]
+
+
 def test_what_is_held_is_told_with_the_time_and_the_confidence_of_the_step() -> None:
     hysteresis = Hysteresis(RULE)
     for _ in range(2):
@@ -169,8 +179,8 @@ def test_the_screen_never_changes_faster_than_the_rule(
     rule = RULE.model_copy(update={"hold_steps": hold})
     events = [_event(product, *("abc" if more else "")) for product, more in steps]
     shown = _shown(*events, rule=rule)
-    runs = [len(list(run)) for _, run in groupby(shown)]
-    assert all(run >= hold for run in runs[1:-1])
+    runs = [(product, len(list(run))) for product, run in groupby(shown)]
+    assert all(length >= hold for product, length in runs[:-1] if product is not None)
     assert all(
         product is None or product in {p for p, _ in steps[max(0, n - hold) : n + 1]}
         for n, product in enumerate(shown)
