@@ -42,7 +42,7 @@ class Preprocessing(_Part):
     frames: Literal["centre-square"] = "centre-square"
     shop_images: Literal["letterbox"] = "letterbox"
     size: int = Field(gt=0, description="side S of the square input in pixels")
-    pad_value: int = Field(default=127, ge=0, le=255)
+    pad_value: Literal[127] = 127
     colour: Literal["RGB"] = "RGB"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points
 
 import click
 
@@ -38,6 +37,8 @@ class Commands(click.Group):
 
 
 def _added() -> dict[str, str]:
+    from importlib.metadata import entry_points  # slow to load, and most commands need it not
+
     return {e.name: e.value for e in entry_points(group="sgmn.commands")}
 
 

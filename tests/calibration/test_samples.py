@@ -61,7 +61,7 @@ def test_too_little_is_refused(root: Path, rows: int) -> None:
 
 def test_a_folder_that_is_not_there_is_named(root: Path) -> None:
     feed = root / "dev" / "catalog.csv"
-    with pytest.raises(UsageError, match="there is no folder .*nowhere"):
+    with pytest.raises(UsageError, match=r"there is no folder .*nowhere"):
         draw_samples(feeds=[feed], pictures=[root / "nowhere"], clips=[], count=8, seed=0)
 
 

@@ -21,7 +21,7 @@ from export.bundle import quantize_bundle
 from export.onnx_files import write_onnx
 from export.parity import measure
 from export.quantize import quantize_frame_encoder, quantize_text_encoder, store_half
-from export.submodules import parts
+from export.submodules import Part, Port, parts
 from models.config import LITE
 from models.sgmn import Sgmn, save_checkpoint
 from runtime.bundle.reader import open_bundle
@@ -37,11 +37,6 @@ def _run(file: Path, feeds: dict[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any
     session = onnxruntime.InferenceSession(str(file), options, ["CPUExecutionProvider"])
     answers: list[npt.NDArray[Any]] = session.run(None, feeds)
     return answers
-
-
-def _rows(file: Path, name: str) -> npt.NDArray[Any]:
-    found = [w for w in onnx.load(str(file)).graph.initializer if w.name == name]
-    return np.asarray(numpy_helper.to_array(found[0]))
 
 
 @pytest.fixture
@@ -74,17 +69,21 @@ def test_word_tables_keep_every_row_within_half_a_step(table: Path, tmp_path: Pa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["small.onnx", "table.onnx"]
 
 
-def test_half_weights_halve_the_file_and_round_once(exported: Exported, tmp_path: Path) -> None:
-    source = exported.bundle / "onnx" / "query_head.fp32.onnx"
-    half = tmp_path / "half.onnx"
+def test_half_weights_halve_the_file_and_round_once(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    head = torch.nn.Linear(256, 96)
+    ports = (Port("x", "float32", ("N", 256)),), (Port("y", "float32", ("N", 96)),)
+    source, half = write_onnx(Part("head", head, *ports), tmp_path), tmp_path / "half.onnx"
     store_half(source, half)
-    big = [w for w in onnx.load(str(source)).graph.initializer if np.prod(w.dims) >= 4096]
-    assert big
-    for weight in big:
-        stored = _rows(half, weight.name + "_half")
-        assert np.array_equal(stored, numpy_helper.to_array(weight).astype(np.float16))
-    saved = sum(2 * int(np.prod(w.dims)) for w in big)
-    assert half.stat().st_size == pytest.approx(source.stat().st_size - saved, abs=2000)
+    weight = head.weight.detach().half()
+    (stored,) = [w for w in onnx.load(str(half)).graph.initializer if w.name.endswith("_half")]
+    assert np.array_equal(numpy_helper.to_array(stored), weight.numpy())
+    assert half.stat().st_size == pytest.approx(source.stat().st_size / 2, rel=0.03)
+    x = np.random.default_rng(0).normal(size=(5, 256)).astype(np.float32)
+    (answer,) = _run(half, {"x": x})
+    with torch.inference_mode():
+        expected = torch.from_numpy(x) @ weight.float().T + head.bias
+    assert np.allclose(answer, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["query_head", "item_head", "reranker"])
@@ -161,9 +160,8 @@ def test_the_command_reports_cosines(exported: Exported, tmp_path: Path) -> None
     answer = CliRunner().invoke(command, arguments, catch_exceptions=False)
     said = json.loads(answer.stdout)
     assert said["bundle"] == str(out)
-    assert said["size_bytes"] == sum(
-        p.stat().st_size for p in out.rglob("*.*") if p.is_file()
-    ) - sum((out / name).stat().st_size for name in ("manifest.json", "manifest.json.sha256"))
+    sizes = [p.stat().st_size for p in (*out.glob("onnx/*"), out / "tokenizer.json")]
+    assert said["size_bytes"] == sum(sizes)
     assert len(said["least_cosine"]) == 10
     assert open_bundle(out).manifest.provenance["calibration_pictures"] == 6
 

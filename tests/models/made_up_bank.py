@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,9 @@ COUNT, SHOWN = 8, 3
 """Products, and pictures of each."""
 
 
-def quiet(items: Iterable[Any], *, label: str, total: int) -> Iterable[Any]:
+def quiet(items: Iterable[Any], *, label: str, total: int) -> Iterator[Any]:
     """Progress that shows nothing."""
-    return items
+    return iter(items)
 
 
 def tokenizer() -> TextTokenizer:

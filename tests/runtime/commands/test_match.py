@@ -179,4 +179,5 @@ def test_people_get_steps_an_answer_and_latencies(
     assert "\nAnswer: " in said.stdout
     assert "\nHeard: " in said.stdout
     assert "frame_encoder" in said.stdout
-    assert "heard: " in said.stderr
+    assert "  heard: " in said.stdout
+    assert said.stderr == ""
