@@ -13,9 +13,8 @@ from types import FrameType
 
 import click
 
+from runtime.commands.entry import INTERRUPTED
 from runtime.errors import DependencyError, SgmnError, StorageError
-
-INTERRUPTED = 130
 
 _EXTRAS = {
     "train": ("torch", "onnx", "safetensors", "scipy", "tomli"),
