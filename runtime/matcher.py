@@ -160,7 +160,7 @@ class Matcher:
         query = self._network.query(frames, words)
         hits, reranked = self._second_stage(query, len(self._catalog.items()))
         order = [hits[i] for i in reranked.order]
-        listed = self._candidates(hits, reranked) if frames or words else ()
+        listed = self._candidates(hits, reranked) if frames or words is not None else ()
         self._clock.take()
         return Ranking(
             tuple(hit.item.id for hit in order), reranked.scores, verdict(listed, self._rule, 0.0)

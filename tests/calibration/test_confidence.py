@@ -66,10 +66,12 @@ def test_clips_all_answered_rightly_give_a_rule_that_can_be_used() -> None:
     assert confidences(easy[0].scores, fitted)[0] > 0.95
 
 
-def test_scores_that_hardly_differ_give_a_rule_that_can_be_used() -> None:
-    flat = [_ranked([0.5 + 1e-7 * i, 0.5, 0.5 - 1e-7], i % 3) for i in range(12)]
-    fitted = fit_decision(flat, START)
+def test_close_scores_that_are_all_right_do_not_freeze_the_rule() -> None:
+    """Their best temperature is so low that it would be rounded to zero."""
+    close = [_ranked([0.5, 0.5 - 1e-4 * (i + 1), 0.3], 0) for i in range(20)]
+    fitted = fit_decision(close, START)
     assert Decision.model_validate(fitted.model_dump()) == fitted
+    assert np.isfinite(confidences(close[0].scores, fitted)).all()
 
 
 def _sure(chance: float, right: int | None, weight: float = 1.0) -> Ranked:

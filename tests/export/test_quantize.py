@@ -187,7 +187,7 @@ def test_the_lite_frame_encoder_keeps_its_directions(assets: Path, tmp_path: Pat
     assert isinstance(network.frame_encoder, lite0.Lite0FrameEncoder)
     lite0.load_pretrained(network.frame_encoder)
     part = parts(network)[0]
-    photos = training_photos(assets / "data" / "grocery_lpr")[::199]
+    photos = training_photos(assets / "data" / "grocery_lpr")[::150]
     pictures = [frame_input(decode_image(p.read_bytes(), p.name), LITE.image_size) for p in photos]
     assert len(pictures) >= 12
     source = write_onnx(part, tmp_path)
