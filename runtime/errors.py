@@ -25,6 +25,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 
 class SgmnError(Exception):
     """An error with its remedy.

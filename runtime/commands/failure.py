@@ -13,8 +13,7 @@ from types import FrameType
 
 import click
 
-from runtime.commands.entry import INTERRUPTED
-from runtime.errors import DependencyError, SgmnError, StorageError
+from runtime.errors import INTERRUPTED, DependencyError, SgmnError, StorageError
 
 _EXTRAS = {
     "train": ("torch", "onnx", "safetensors", "scipy", "tomli"),
