@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# Read once by OpenCV, at the first clip that any test opens.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -1,10 +1,11 @@
 """Writes ``docs/reference/cli.md`` from the commands' own help.
 
-Run as ``python -m tests.docs_reference``.
+Run as ``python -m tests.docs_reference``; with ``--print`` the page goes to stdout instead.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,4 +62,7 @@ def _section(names: Names) -> str:
 
 
 if __name__ == "__main__":
-    REFERENCE.write_text(reference(), encoding="utf-8")
+    if sys.argv[1:] == ["--print"]:
+        click.echo(reference(), nl=False)
+    else:
+        REFERENCE.write_text(reference(), encoding="utf-8")
