@@ -93,6 +93,7 @@ def quantize_bundle(checkpoint: Path, source: Path, samples: Samples, out: Path)
         profile = manifest.model_copy(
             update={
                 "precision": "int8-cpu",
+                "accuracy": [],
                 "submodules": entries,
                 "parity": parity,
                 "provenance": {**manifest.provenance, **used},

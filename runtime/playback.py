@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from runtime.capture.camera import Frame
 from runtime.capture.clip import VideoClip
@@ -31,6 +33,11 @@ class Moment:
     step: Step
     speech_ms: float
     last: bool = False
+
+    def without_picture(self) -> Moment:
+        """The moment kept for its figures; long clips would fill the memory with pictures."""
+        empty = np.zeros((0, 0, 3), np.uint8)
+        return replace(self, frame=replace(self.frame, image=empty))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 # Read once by OpenCV, at the first clip that any test opens.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+# Under nohup or in a background job SIGINT is ignored, by the tests' children as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

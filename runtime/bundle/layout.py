@@ -30,13 +30,24 @@ def safe_path(folder: Path, name: str) -> Path:
     place = folder
     for part in parts:
         place = place / part
-        if place.is_symlink():
+        if _is_link(place):
             raise BundleError(
                 f"{name} in the bundle {folder} is not a plain file",
                 why=f"{place.relative_to(folder).as_posix()} is a symbolic link",
                 fix="copy the bundle with its files, not with links (cp -rL)",
             )
     return place
+
+
+def _is_link(place: Path) -> bool:
+    try:
+        return place.is_symlink()
+    except OSError as error:
+        raise BundleError(
+            f"the bundle names a path that cannot be: {place.name[:60]!r}",
+            why=str(error.strerror),
+            fix="do not use this bundle; " + REINSTALL,
+        ) from error
 
 
 def present_files(folder: Path) -> list[str]:

@@ -194,7 +194,10 @@ def _link_problem(link: str, folder: Path) -> str:
     if Path(link).is_absolute():
         return f"{link} is absolute; give a path relative to the feed"
     place = folder / link
-    # Resolved, so that neither '..' nor a symbolic link leads out.
-    if not place.resolve().is_relative_to(folder.resolve()):
-        return f"{link} leads out of the feed's folder"
-    return "" if place.is_file() else f"{link} does not exist"
+    try:
+        # Resolved, so that neither '..' nor a symbolic link leads out.
+        if not place.resolve().is_relative_to(folder.resolve()):
+            return f"{link} leads out of the feed's folder"
+        return "" if place.is_file() else f"{link} does not exist"
+    except (OSError, RuntimeError) as error:  # too long a name, links in a circle
+        return f"{link[:60]} cannot be followed ({error})"[:200]

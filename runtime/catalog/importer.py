@@ -117,9 +117,10 @@ class _Import:
         encoded = self._encode(fresh)
         self.catalog.upsert((c.item, _known(self.catalog.encoded, c.key)) for c in fresh)
         removed = self.catalog.delete(old.keys() - {c.item.id for c in found})
+        # Before publish, which lets the next writer in.
+        self.catalog.encoded.keep_only({c.key for c in found})
         if fresh or removed:
             self.catalog.publish()
-        self.catalog.encoded.keep_only({c.key for c in found})
         added = sum(c.item.id not in old for c in fresh)
         unchanged = len(found) - len(fresh)
         snapshot = self.catalog.stats().snapshot

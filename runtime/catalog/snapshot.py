@@ -50,6 +50,8 @@ def write_snapshot(
     """
     folder.mkdir(exist_ok=True)
     fresh = folder / f"{_UNFINISHED}{os.getpid()}"
+    # In a container a killed writer had the same number; only one writer is at work at a time.
+    shutil.rmtree(fresh, ignore_errors=True)
     try:
         fresh.mkdir()
         (fresh / "ids.json").write_text(json.dumps(list(ids)), encoding="utf-8")

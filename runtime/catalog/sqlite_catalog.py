@@ -92,6 +92,12 @@ class SqliteCatalog(Closable):
         Raises:
             CatalogError: another writer is at work, or the database is damaged or too new.
         """
+        if folder.exists() and not folder.is_dir():
+            raise CatalogError(
+                f"{folder} is not a folder",
+                why="a catalog is a folder of files",
+                fix="name another place with --catalog",
+            )
         if create:
             folder.mkdir(parents=True, exist_ok=True)
         else:

@@ -76,7 +76,16 @@ def _failed(error: Exception) -> int:
     known = _known(error)
     if known is None:
         raise error
+    _settle_stdout()
     return _report(known)
+
+
+def _settle_stdout() -> None:
+    """Drop what stdout cannot take; Python would try again at its end and exit with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _known(error: Exception) -> SgmnError | None:

@@ -83,6 +83,11 @@ def kiosk(
             note(f"The page is on {page.url}")
         network = opened.enter_context(Network.open(bundle_folder or shipped_bundle()))
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
+
+        def refresh() -> None:
+            if catalog.refresh():
+                hub.change(catalog_items=len(catalog.items()))
+
         shelf.fill(catalog)
         hub.change(engine=engine_info(network), catalog_items=len(catalog.items()))
         loop = LiveLoop(
@@ -91,7 +96,8 @@ def kiosk(
             Matcher(network, catalog),
             hub,
             _printer(as_json),
-            refresh=catalog.refresh,
+            refresh=refresh,
+            on_stale=lambda why: note(f"Catalog not refreshed: {why}"),
         )
         opened.enter_context(loop)
         loop.wait()

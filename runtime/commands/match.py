@@ -59,7 +59,7 @@ def match(
         words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))
         moments = play(clip, words, Matcher(network, catalog))
         if as_json:
-            print_json(_as_dict(list(moments)))
+            print_json(_as_dict([moment.without_picture() for moment in moments]))
         else:
             _print(moments)
 
@@ -100,7 +100,7 @@ def _print(moments: Iterator[Moment]) -> None:
 
     seen = []
     for moment in moments:
-        seen.append(moment)
+        seen.append(moment.without_picture())
         if not moment.last:
             _print_step(moment)
     click.echo(f"\nAnswer: {_answer(seen[-1].step.event)}")

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from runtime.capture.camera import Frame
 from runtime.demo.store import DemoClip
 from runtime.playback import Moment
-
-_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -48,11 +43,6 @@ class Answer:
             "correct": self.correct,
             "confidence": round(self.confidence, 6),
         }
-
-
-def without_picture(moment: Moment) -> Moment:
-    """A moment that is kept for its figures and holds no picture in memory."""
-    return replace(moment, frame=Frame(_NO_PICTURE, moment.frame.time_s, moment.frame.index))
 
 
 def conclude(clip: DemoClip, moments: Sequence[Moment]) -> Answer:

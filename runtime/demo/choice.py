@@ -15,14 +15,16 @@ class Choice:
     def __init__(self, count: int) -> None:
         self._count = count
         self._made = threading.Event()
+        self._lock = threading.Lock()
         self._number: int | None = None
 
     def make(self, number: int) -> bool:
         """Wish for a clip by number from 0; False where there is none."""
         if not 0 <= number < self._count:
             return False
-        self._number = number
-        self._made.set()
+        with self._lock:
+            self._number = number
+            self._made.set()
         return True
 
     def cancel(self) -> None:
@@ -40,6 +42,7 @@ class Choice:
 
     def take(self) -> int | None:
         """The wish, once."""
-        self._made.clear()
-        number, self._number = self._number, None
+        with self._lock:
+            self._made.clear()
+            number, self._number = self._number, None
         return number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from runtime.demo.answer import Answer, conclude, without_picture
+from runtime.demo.answer import Answer, conclude
 from runtime.demo.board import Board
 from runtime.demo.choice import Choice
 from runtime.demo.store import DemoClip, Store
@@ -34,7 +34,7 @@ def answers(store: Store, matcher: Matcher, recognizer: Recognizer | None) -> It
     """
     for clip in store.clips:
         moments = _moments(clip, matcher, recognizer, paced=False)
-        yield conclude(clip, [without_picture(moment) for moment in moments])
+        yield conclude(clip, [moment.without_picture() for moment in moments])
 
 
 def _moments(
@@ -122,7 +122,7 @@ class Player(Openable):
         for moment in _moments(clip, self._matcher, self._recognizer, paced=True):
             if self._choice.pending:
                 return
-            kept.append(without_picture(moment))
+            kept.append(moment.without_picture())
             self._board.show(moment)
         self._board.answer(number, conclude(clip, kept))
 

@@ -63,6 +63,14 @@ def _own(name: str) -> bool:
     return True
 
 
+def _site(origin: str) -> str:
+    """Host and port of an origin; empty where there are none to be read."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
 class Guard:
     """Refuses foreign hosts and foreign origins; adds strict headers to everything else."""
 
@@ -89,6 +97,6 @@ class Guard:
         if not self._rule.admits(host):
             return PlainTextResponse("This server does not go by that name.\n", status_code=421)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _site(origin) != host.lower():
             return PlainTextResponse("Requests from other sites are refused.\n", status_code=403)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -9,11 +10,12 @@ from typing import Protocol
 
 from runtime.capture.camera import BgrImage, Frame
 from runtime.capture.reopening import ReopeningCamera, State
+from runtime.errors import CatalogError, StorageError
 from runtime.events import Event, EventKind
 from runtime.kiosk.ears import Ears
 from runtime.kiosk.hub import Hub
 from runtime.kiosk.picture import as_jpeg, as_overlay
-from runtime.kiosk.state import Phase, Speech
+from runtime.kiosk.state import Hearing, Phase, Speech
 from runtime.kiosk.waiting import wait_for
 from runtime.lifecycle import Openable
 from runtime.matcher import Step
@@ -55,6 +57,8 @@ class LiveLoop(Openable):
         hub: told of everything.
         on_event: told when the kind of event or the product changes.
         refresh: called every few seconds between two steps, to move to a newly published catalog.
+            Where that fails, the old one stays and it is tried again.
+        on_stale: told why a refresh failed; once, however often it is tried again.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class LiveLoop(Openable):
         hub: Hub,
         on_event: Callable[[Event], None],
         refresh: Callable[[], object] = lambda: None,
+        on_stale: Callable[[str], None] = lambda why: None,
     ) -> None:
         self._camera = camera
         self._ears = ears
@@ -72,6 +77,7 @@ class LiveLoop(Openable):
         self._hub = hub
         self._on_event = on_event
         self._refresh = refresh
+        self._on_stale = on_stale
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._failure: BaseException | None = None
@@ -80,6 +86,7 @@ class LiveLoop(Openable):
         self._words = ""
         self._told: tuple[EventKind, str | None] | None = None
         self._refreshed_s = 0.0
+        self._stale = ""
         self._reopened = 0
 
     def open(self) -> None:
@@ -129,7 +136,7 @@ class LiveLoop(Openable):
         ears = self._ears
         if ears is None:
             return
-        self._hub.change(hearing=ears.state)
+        self._hub.change(hearing=Hearing.STARTING)
         ears.open()
         while not self._stop.is_set():
             speech, hearing = ears.listen(), ears.state
@@ -153,7 +160,14 @@ class LiveLoop(Openable):
         now_s = time.monotonic()
         if now_s - self._refreshed_s >= REFRESH_S:
             self._refreshed_s = now_s
-            self._refresh()
+            stale = ""
+            try:
+                self._refresh()
+            except (CatalogError, StorageError, sqlite3.Error) as error:
+                stale = str(error)
+            if stale and stale != self._stale:
+                self._on_stale(stale)
+            self._stale = stale
 
     def _follow_camera(self) -> None:
         status, phase = self._camera.status, self._hub.screen.phase

@@ -62,6 +62,9 @@ class Service(Openable):
             if time.monotonic() > deadline:
                 break
             time.sleep(0.01)
+        if not self._server.started:
+            self.close()
+            raise _unusable(self._host, self._port, "its server did not start")
 
     def close(self) -> None:
         """End all answers and stop listening; legal in every state."""
@@ -103,12 +106,17 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except (OSError, OverflowError) as error:
+        listener.listen()
+    except (OSError, OverflowError, UnicodeError) as error:
         if listener is not None:
             listener.close()
-        raise UsageError(
-            f"the page cannot be served on {host}:{port}",
-            why=str(error),
-            fix="give another --port (0 takes a free one) or --host 127.0.0.1",
-        ) from error
+        raise _unusable(host, port, str(error)) from error
     return listener
+
+
+def _unusable(host: str, port: int, why: str) -> UsageError:
+    return UsageError(
+        f"the page cannot be served on {host}:{port}",
+        why=why,
+        fix="give another --port (0 takes a free one) or --host 127.0.0.1",
+    )
