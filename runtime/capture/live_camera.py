@@ -218,5 +218,6 @@ def _check_device(source: str) -> None:
 
 
 def _lost(source: str, why: str) -> CameraError:
-    shown = re.sub(r"//[^/@]*@", "//***@", source)  # a camera's password is nobody's business
+    # A camera's password is nobody's business; up to the last @, as it may hold one itself.
+    shown = re.sub(r"//.*@", "//***@", source)
     return CameraError(f"camera {shown} gives no pictures", why=why, fix=_FIX)

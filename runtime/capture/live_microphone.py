@@ -185,10 +185,12 @@ class _Capture:
                 self._failure = failure
                 self._news.notify_all()
             return
-        while not self._stop.wait(0.5):
-            if not stream.active:  # finished_callback is not called for every kind of end
-                self._end()
-        _close(stream)
+        try:
+            while not self._stop.wait(0.5):
+                if not stream.active:  # finished_callback is not called for every kind of end
+                    self._end()
+        finally:
+            _close(stream)
 
     def _open(self) -> Any:
         global _open_streams

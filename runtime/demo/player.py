@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 from runtime.demo.answer import Answer, conclude
 from runtime.demo.board import Board
@@ -39,10 +40,10 @@ def answers(store: Store, matcher: Matcher, recognizer: Recognizer | None) -> It
 
 def _moments(
     clip: DemoClip, matcher: Matcher, recognizer: Recognizer | None, *, paced: bool
-) -> Iterator[Moment]:
+) -> Generator[Moment, None, None]:
     """The same path as `sgmn match`: pixels and sound of the file, and nothing else."""
     words = Words(sound=clip.path, recognizer=recognizer) if recognizer else Words()
-    return play(clip.path, words, matcher, paced=paced)
+    yield from play(clip.path, words, matcher, paced=paced)
 
 
 class Player(Openable):
@@ -119,11 +120,12 @@ class Player(Openable):
         clip = self._store.clips[number]
         self._board.begin(number)
         kept = []
-        for moment in _moments(clip, self._matcher, self._recognizer, paced=True):
-            if self._choice.pending:
-                return
-            kept.append(moment.without_picture())
-            self._board.show(moment)
+        with closing(_moments(clip, self._matcher, self._recognizer, paced=True)) as moments:
+            for moment in moments:
+                if self._choice.pending:
+                    return
+                kept.append(moment.without_picture())
+                self._board.show(moment)
         self._board.answer(number, conclude(clip, kept))
 
     def _following(self, number: int) -> int | None:

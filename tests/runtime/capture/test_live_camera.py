@@ -174,6 +174,22 @@ def test_a_password_in_the_source_is_not_shown() -> None:
     assert "127.0.0.1" in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("rtsp://admin:se@cret@camera/stream", "rtsp://***@camera/stream"),
+        ("rtsp://admin:se/cr@et@camera/stream", "rtsp://***@camera/stream"),
+        ("rtsp://camera/stream", "rtsp://camera/stream"),
+        ("rtsp://camera/stream@2", "rtsp://***@2"),
+        ("/dev/v4l/by-id/a@b", "/dev/v4l/by-id/a@b"),
+    ],
+)
+def test_nothing_before_the_last_at_sign_of_a_url_is_shown(source: str, shown: str) -> None:
+    with pytest.raises(CameraError) as refusal:
+        LiveCamera(source).read(0.0)
+    assert refusal.value.what == f"camera {shown} gives no pictures"
+
+
 class MisbehavingCapture:
     """Stands for cv2.VideoCapture: gives pictures from a list, the last one for ever."""
 

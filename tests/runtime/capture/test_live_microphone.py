@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from runtime.capture import live_microphone
 from runtime.capture.live_microphone import LiveMicrophone
 from runtime.capture.reopening import Backoff, ReopeningMicrophone, State
 from runtime.errors import DependencyError, MicrophoneError
@@ -203,6 +204,29 @@ def test_close_is_legal_in_every_state(server: SoundServer) -> None:
     microphone.open()
     assert read_until_sound(microphone)
     microphone.close()
+
+
+def test_a_stream_that_fails_when_asked_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream:
+        calls: ClassVar[list[str]] = []
+
+        @property
+        def active(self) -> bool:
+            raise OSError("the sound system is gone")
+
+        def abort(self) -> None:
+            self.calls.append("abort")
+
+        def close(self) -> None:
+            self.calls.append("close")
+
+    monkeypatch.setattr(live_microphone, "_open_streams", 1)
+    capture = live_microphone._Capture(None, 1, 1.0, 1.0)
+    monkeypatch.setattr(capture, "_open", Stream)
+    with pytest.raises(OSError, match="is gone"):
+        capture._run()
+    assert Stream.calls == ["abort", "close"]
+    assert live_microphone._open_streams == 0
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

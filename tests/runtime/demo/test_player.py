@@ -160,3 +160,21 @@ def test_a_wish_is_taken_once() -> None:
     assert (choice.pending, choice.take(), choice.pending, choice.take()) == (True, 2, False, None)
     choice.cancel()
     assert (choice.pending, choice.take()) == (True, None)
+
+
+def test_a_wish_made_while_another_is_taken_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = Choice(3)
+    choice.make(1)
+    clear = choice._made.clear
+    late = threading.Thread(target=choice.make, args=(2,))
+
+    def clear_slowly() -> None:
+        clear()
+        late.start()
+        late.join(0.2)
+
+    monkeypatch.setattr(choice._made, "clear", clear_slowly)
+    assert choice.take() == 1
+    late.join()
+    monkeypatch.undo()
+    assert (choice.pending, choice.take()) == (True, 2)

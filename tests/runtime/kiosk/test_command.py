@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from runtime.bundle.shipped import shipped_bundle
 from runtime.catalog.importer import import_feed
+from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.commands.kiosk import kiosk
 from runtime.demo.store import open_store, shipped_store
 from tests.runtime.capture.sound_server import private_sound_server
@@ -207,6 +208,16 @@ def test_no_speech_model_switches_speech_off_loudly(run: Run, catalog: Path) -> 
     url = running.url()
     _until(lambda: httpx.get(f"{url}/status").json()["hearing"] == "no model")
     assert running.process.poll() is None
+
+
+def test_a_newly_published_catalog_is_counted(run: Run, catalog: Path) -> None:
+    running = run(STAND_IN, "kiosk", "--catalog", str(catalog), "--port", "0")
+    url = running.url()
+    _until(lambda: httpx.get(f"{url}/status").json()["catalog_items"] == 48)
+    with SqliteCatalog.open(catalog, ColourNetwork.bundle.digest) as published:
+        published.delete(["sto-000"])
+        published.publish()
+    _until(lambda: httpx.get(f"{url}/status").json()["catalog_items"] == 47)
 
 
 def test_a_wider_host_is_warned_about(run: Run, catalog: Path) -> None:

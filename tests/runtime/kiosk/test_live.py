@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +14,9 @@ from runtime.capture.camera import Camera, Frame
 from runtime.capture.fake import FakeCamera, FakeMicrophone
 from runtime.capture.reopening import Backoff, ReopeningCamera, ReopeningMicrophone
 from runtime.catalog.catalog import Item
-from runtime.errors import CameraError, EngineError
+from runtime.errors import CameraError, CatalogError, EngineError, StorageError
 from runtime.events import Event, EventKind
+from runtime.kiosk import live
 from runtime.kiosk.ears import Ears
 from runtime.kiosk.hub import Hub
 from runtime.kiosk.live import LiveLoop
@@ -75,6 +77,7 @@ class Rig:
     def __init__(self, catalog: ListCatalog, kind: type[ColourMatcher] = FastMatcher) -> None:
         self.hub = Hub()
         self.events: list[Event] = []
+        self.stale: list[str] = []
         self.matcher = kind(None, catalog)
         self.phases: list[Phase] = []
         self.hub.subscribe(self._note_phase)
@@ -87,7 +90,9 @@ class Rig:
         refresh: Callable[[], object] = lambda: None,
     ) -> LiveLoop:
         keeper = ReopeningCamera(camera, backoff=Backoff(0.02, 0.02))
-        self.loop = LiveLoop(keeper, ears, self.matcher, self.hub, self.events.append, refresh)
+        self.loop = LiveLoop(
+            keeper, ears, self.matcher, self.hub, self.events.append, refresh, self.stale.append
+        )
         self.loop.open()
         return self.loop
 
@@ -184,6 +189,45 @@ def test_the_catalog_is_refreshed_between_steps(rig: Rig) -> None:
     refreshed = threading.Event()
     rig.run(lambda: FakeCamera([picture(RED)] * 9), refresh=refreshed.set)
     assert refreshed.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CatalogError("the catalog is damaged", why="a test", fix="none"),
+        StorageError("the catalog cannot be read", why="a test", fix="none"),
+        sqlite3.OperationalError("database is locked"),
+    ],
+)
+def test_a_refresh_that_fails_is_told_once_and_tried_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(live, "REFRESH_S", 0.0)
+    tries: list[Exception] = []
+
+    def refresh() -> None:
+        tries.append(error)
+        raise error
+
+    rig.run(lambda: FakeCamera([picture(RED)] * 300), refresh=refresh)
+    rig.until(lambda: len(tries) > 3 and (EventKind.PRESENT, "red") in rig.shown())
+    assert rig.stale == [str(error)]
+
+
+def test_a_microphone_that_starts_is_not_called_lost(rig: Rig) -> None:
+    seen: list[Hearing] = []
+    rig.hub.subscribe(lambda: seen.append(rig.hub.screen.hearing))
+    microphone = FakeMicrophone([bytes(3200)] * 3)
+    ears = Ears(
+        ReopeningMicrophone(lambda: microphone),
+        SupervisedRecognizer(ScriptedRecognizer([])),
+        WordWindow(),
+    )
+    rig.run(lambda: FakeCamera([picture(RED)] * 300), ears)
+    rig.until(lambda: Hearing.ON in seen)
+    before = set(seen[: seen.index(Hearing.ON)])
+    assert Hearing.STARTING in before
+    assert Hearing.LOST not in before
 
 
 def test_it_stops_while_the_camera_hangs(rig: Rig) -> None:

@@ -56,6 +56,7 @@ def test_other_names_are_refused(client: TestClient, host: str) -> None:
 def test_requests_from_other_sites_are_refused(client: TestClient) -> None:
     assert client.get("/status", headers={"origin": "http://evil.example"}).status_code == 403
     assert client.get("/status", headers={"origin": "null"}).status_code == 403
+    assert client.get("/status", headers={"origin": "http://["}).status_code == 403
     assert client.get("/status", headers={"origin": "http://127.0.0.1:8080"}).status_code == 200
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from runtime.errors import UsageError
+from runtime.kiosk import service as service_module
 from runtime.kiosk.hub import Hub
 from runtime.kiosk.server import kiosk_app
 from runtime.kiosk.service import Service
@@ -87,6 +88,27 @@ def test_a_used_port_is_a_clear_error(hub: Hub) -> None:
         service.close()
 
 
-def test_an_unknown_host_is_a_clear_error(hub: Hub) -> None:
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "x" * 64])
+def test_an_unknown_host_is_a_clear_error(hub: Hub, host: str) -> None:
     with pytest.raises(UsageError, match="cannot be served"):
-        Service(kiosk_app(hub, Shelf()), hub, "no.such.host.invalid", 0).open()
+        Service(kiosk_app(hub, Shelf()), hub, host, 0).open()
+
+
+def test_a_server_that_does_not_start_is_a_clear_error(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing:
+        started = should_exit = False
+
+        def run(self, sockets: list[socket.socket]) -> None:
+            """Ends at once, as uvicorn does where it cannot listen."""
+
+    monkeypatch.setattr(service_module, "_server", lambda app: Refusing())
+    with pytest.raises(UsageError, match="did not start"):
+        serve(hub).open()
+    assert "page" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_the_port_is_taken_once_it_is_chosen() -> None:
+    with service_module._listen("127.0.0.1", 0) as listener:
+        socket.create_connection(listener.getsockname(), timeout=5).close()
