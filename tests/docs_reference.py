@@ -21,7 +21,7 @@ _HEAD = """# Commands
 
 Made from `sgmn --help` by `python -m tests.docs_reference`.
 
-Results go to stdout, everything else to stderr. Exit codes and errors:
+With `--json` the result is all that goes to stdout. Exit codes and errors:
 [troubleshooting](../guides/troubleshooting.md#errors-by-code).
 `train`, `export`, `quantize` and `calibrate` need `pip install '.[train]'`.
 

@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from runtime.errors import StorageError
+
 BLOCK_BYTES = 1 << 20
 
 
@@ -25,7 +27,18 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Replace a file at once; its name is on the disk when the folder has been synced."""
+    """Replace a file at once; its name is on the disk when the folder has been synced.
+
+    A link is followed. Anything but a plain file (a device, a folder) stays as it is.
+
+    Raises:
+        StorageError: the place is taken by something that is no plain file.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise StorageError(
+            f"cannot write {path}", why="it is not a plain file", fix="name another file"
+        )
     fresh = path.with_name(path.name + ".new")
     try:
         fresh.write_bytes(data)

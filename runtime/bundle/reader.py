@@ -99,8 +99,10 @@ def _parse(folder: Path, data: bytes) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise _damaged(folder, f"{MANIFEST} is not JSON ({error})") from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if not isinstance(version, int):
+        raise _damaged(folder, f"{MANIFEST} has no schema_version, or one that is no whole number")
     # Before the model is validated: a newer manifest may have fields this program cannot know.
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         raise BundleError(
             f"the bundle in {folder} is newer than this program",
             why=f"its schema version is {version}, this program reads up to {SCHEMA_VERSION}",

@@ -20,6 +20,8 @@ SHOWN_PROBLEMS = 10
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
+_ADD_COLUMN = "add the column; description may be left empty"
+_SEPARATORS = "separate columns by commas, not semicolons, or save the feed as .tsv with tabs"
 _CORRECT = "correct the feed and import it again; nothing was imported"
 
 
@@ -150,7 +152,7 @@ def _header(feed: Path, cells: list[str]) -> list[str]:
         raise FeedError(
             f"{feed} lacks the column {', '.join(missing)}",
             why=f"line 1 names these columns: {', '.join(header) or 'none'}",
-            fix="add the column; description may be left empty",
+            fix=_SEPARATORS if ";" in "".join(header) else _ADD_COLUMN,
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
@@ -177,6 +179,8 @@ def _cell_problems(cells: dict[str, str], folder: Path, lines: dict[str, int]) -
         yield "the id is empty"
     elif length > MAX_ID_LENGTH:
         yield f"the id has {length} characters, at most {MAX_ID_LENGTH} are allowed"
+    elif not item_id.isprintable():
+        yield f"the id {item_id!r} has a line break or another control character"
     elif item_id in lines:
         yield f"the id {item_id} is already on line {lines[item_id]}"
     if not cells["title"]:

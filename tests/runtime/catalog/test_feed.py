@@ -164,3 +164,16 @@ def test_no_file(folder: Path) -> None:
 @pytest.mark.parametrize(("name", "count"), [("grocery_lpr/dev", 81), ("fashion", 449)])
 def test_real_feeds(assets: Path, name: str, count: int) -> None:
     assert len(read_feed(assets / "data" / name / "catalog.csv")) == count
+
+
+def test_semicolons_are_recognised(folder: Path) -> None:
+    said = refused(write(folder, HEADER.replace(",", ";") + "\na1;A;;a.png\n"))
+    assert "commas, not semicolons" in said
+
+
+def test_an_id_that_breaks_a_line_is_refused(folder: Path) -> None:
+    assert "control character" in refused(write(folder, f'{HEADER}\n"a\n1",A,,a.png\n'))
+
+
+def test_an_image_that_cannot_be_followed_is_named(folder: Path) -> None:
+    assert "cannot be followed" in refused(write(folder, f"{HEADER}\na1,A,,{'x' * 300}.png\n"))
