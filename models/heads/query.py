@@ -17,7 +17,7 @@ class SharedParts(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.projection = SharedProjection(config.cls_size, config.visual_size)
+        self.projection = SharedProjection(config.cls_size, config.visual_size, config.cls_blocks)
         self.attention = TextGuidedAttention(
             config.token_size, config.text_size, config.visual_size
         )

@@ -91,6 +91,26 @@ class ProjectionConfig(_Known):
 
 
 @dataclass(frozen=True)
+class WeightsConfig(_Known):
+    """Encoder weights that the user supplies; for preset ``b32``.
+
+    Attributes:
+        clip: OpenAI's or open_clip's ViT-B/32 state dict, its ``tokenizer.json`` beside it; a path
+            as the shell would take it. Random weights if empty.
+        quick_gelu: whether they were trained with QuickGELU: OpenAI's were, most of open_clip's
+            were not.
+    """
+
+    clip: str = ""
+    quick_gelu: bool = True
+
+    @property
+    def file(self) -> Path | None:
+        """The weights, None for random ones."""
+        return Path(self.clip) if self.clip else None
+
+
+@dataclass(frozen=True)
 class TrainConfig(_Known):
     """A whole run.
 
@@ -101,14 +121,20 @@ class TrainConfig(_Known):
         data: what is shown.
         heads: how the heads are trained; no steps leave them as they start.
         projection: how the projection is trained; no steps leave it whitened.
+        weights: of the encoders.
     """
 
-    preset: Literal["lite", "tiny"] = "lite"
+    preset: Literal["lite", "b32", "tiny"] = "lite"
     seed: Count = 7
     shrink: Part = 0.5
     data: DataConfig = field(default_factory=DataConfig)
     heads: HeadConfig = field(default_factory=HeadConfig)
     projection: ProjectionConfig = field(default_factory=ProjectionConfig)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+
+    def __post_init__(self) -> None:
+        if self.preset != "b32" and self.weights != WeightsConfig():
+            raise ValueError(f"preset {self.preset} takes no [weights]")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""

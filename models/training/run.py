@@ -6,14 +6,14 @@ import json
 import platform
 import subprocess
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from models.backbones.tiny import tiny_tokenizer
-from models.backbones.weights import minilm_folder
+from models.backbones.registry import BACKBONES, TOKENIZER
 from models.config import PRESETS, NetworkConfig
 from models.data import sources
 from models.data.corpus import Corpus
@@ -24,6 +24,7 @@ from models.training.episodes import EpisodeSampler
 from models.training.heads import HeadTraining
 from models.training.projection import ProjectionTraining
 from models.training.whitening import whiten
+from runtime.bundle.files import file_digest
 from runtime.text import TextTokenizer
 from runtime.version import __version__
 
@@ -41,18 +42,21 @@ def train(config: TrainConfig, data: Path, out: Path, progress: Progress) -> Pat
         progress: shows how far the work is.
 
     Returns:
-        The checkpoint.
+        The checkpoint; the tokenizer lies beside it.
     """
     torch.manual_seed(config.seed)
     out.mkdir(parents=True, exist_ok=True)
-    network = Sgmn(PRESETS[config.preset])
-    network.load_pretrained()
+    network_config = _network_config(config)
+    words = _tokenizer(config, network_config.text_tokens, out / TOKENIZER)
+    network = Sgmn(network_config)
+    encoders = network.load_pretrained(config.weights.file)
     network.requires_grad_(False)
     corpora = _corpora(config, data)
-    bank = join([_encoded(c, network, out.parent / "features", progress) for c in corpora])
+    bank = join([_encoded(c, network, words, out.parent / "features", progress) for c in corpora])
     groups = [item.group for corpus in corpora for item in corpus.items]
     loss = fit(network, bank, groups, config, out, progress)
     notes = _notes(config, corpora, loss)
+    notes |= {"encoders": encoders, "tokenizer": file_digest(out / TOKENIZER)}
     (out / "run.json").write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
     save_checkpoint(out / CHECKPOINT, network.eval(), notes)
     return out / CHECKPOINT
@@ -103,14 +107,22 @@ def _corpora(config: TrainConfig, data: Path) -> list[Corpus]:
     return [real, *stores]
 
 
-def _encoded(corpus: Corpus, network: Sgmn, cache: Path, progress: Progress) -> FeatureBank:
-    return build_bank(corpus, network.eval(), _tokenizer(network.config), cache, progress)
+def _encoded(
+    corpus: Corpus, network: Sgmn, words: TextTokenizer, cache: Path, progress: Progress
+) -> FeatureBank:
+    return build_bank(corpus, network.eval(), words, cache, progress)
 
 
-def _tokenizer(config: NetworkConfig) -> TextTokenizer:
-    if config.preset == "tiny":
-        return TextTokenizer(tiny_tokenizer(config.text_tokens))
-    return TextTokenizer.load(minilm_folder() / "tokenizer.json", config.text_tokens)
+def _network_config(config: TrainConfig) -> NetworkConfig:
+    sizes = PRESETS[config.preset]
+    quick_gelu = sizes.quick_gelu and config.weights.quick_gelu
+    return replace(sizes, quick_gelu=quick_gelu)
+
+
+def _tokenizer(config: TrainConfig, max_tokens: int, place: Path) -> TextTokenizer:
+    """The encoder's tokenizer, kept in the run's folder for the export."""
+    BACKBONES[config.preset].write_tokenizer(place, config.weights.file)
+    return TextTokenizer.load(place, max_tokens)
 
 
 def _notes(config: TrainConfig, corpora: list[Corpus], loss: float) -> dict[str, Any]:
