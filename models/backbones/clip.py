@@ -48,23 +48,23 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.width, self.heads, self.size = width, heads, width // heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
         self.out_proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """x [N, L, W], bias broadcastable to [N, heads, L, L] -> [N, L, W]."""
-        n, length, width = x.shape
+        n, length, _ = x.shape
 
         def split(t: Tensor) -> Tensor:
-            return t.reshape(n, length, self.heads, width // self.heads).transpose(1, 2)
+            return t.reshape(n, length, self.heads, self.size).transpose(1, 2)
 
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = (split(t) for t in qkv.chunk(3, -1))
-        scores = (q @ k.transpose(2, 3)) * (width // self.heads) ** -0.5
+        q, k, v = (split(t) for t in qkv.split(self.width, -1))
+        scores = (q @ k.transpose(2, 3)) * self.size**-0.5
         weights = (scores if bias is None else scores + bias).softmax(-1)
-        return self.out_proj((weights @ v).transpose(1, 2).reshape(n, length, width))
+        return self.out_proj((weights @ v).transpose(1, 2).reshape(n, length, self.width))
 
 
 class Mlp(nn.Module):
@@ -148,10 +148,10 @@ class ClipFrameEncoder(FrameEncoder):
         """uint8 [N, S, S, 3] RGB -> cls [N, C], tokens [N, P, C]."""
         pixels = (images.permute(0, 3, 1, 2).float() - self.mean) / self.deviation
         patches = self.conv1(pixels).flatten(2).transpose(1, 2)
-        # The class token is the same for every picture: it joins the positions, not the batch.
-        first = self.positional_embedding[:1] + self.class_embedding
-        start = torch.cat([first, self.positional_embedding[1:]])
-        x = self.transformer(self.ln_pre(F.pad(patches, (0, 0, 1, 0)) + start))
+        # Added to zeros of the batch: a token expanded to it would export as shape arithmetic.
+        first = patches[:, :1] * 0.0 + self.class_embedding
+        x = torch.cat([first, patches], 1) + self.positional_embedding
+        x = self.transformer(self.ln_pre(x))
         joint = self.ln_post(x) @ self.proj
         return joint[:, 0], joint[:, 1:]
 
@@ -183,5 +183,6 @@ class ClipTextEncoder(TextEncoder):
         # Padding comes last, so that the causal mask hides it as well.
         x = self.transformer(x, self.causal[:length, :length])
         tokens = (self.ln_final(x) @ self.text_projection) * keep[..., None]
-        end = keep - F.pad(keep[:, 1:], (0, 1))
+        # One at the last of the ones; the first column times zero stands behind the last.
+        end = keep - torch.cat([keep[:, 1:], keep[:, :1] * 0.0], 1)
         return unit((end[:, None] @ tokens)[:, 0]), tokens

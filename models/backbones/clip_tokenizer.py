@@ -49,7 +49,7 @@ def check_clip_tokenizer(file: Path) -> None:
         found = Tokenizer.from_file(str(file)).encode("a").ids
     except Exception as error:
         raise _refused(file, str(error)) from error
-    if (found[0], found[-1]) != (START[1], END[1]):
+    if (found[:1], found[-1:]) != ([START[1]], [END[1]]):
         raise _refused(file, f"it puts {found} for the word `a`, not {START[1]} ... {END[1]}")
 
 
