@@ -80,5 +80,5 @@ def _staged(
     shop: tuple[Picture, ...], grounds: Sequence[Path], seeds: tuple[int, int, int]
 ) -> npt.NDArray[np.uint8]:
     rng = np.random.default_rng(seeds)
-    ground = read_picture(grounds[rng.integers(len(grounds))])
+    ground = read_picture(grounds[int(rng.integers(len(grounds)))])
     return stage(shop[seeds[2] % len(shop)](), ground, rng)
