@@ -139,3 +139,8 @@ class Corpus:
         for number, shot in enumerate(self.shots):
             found.setdefault(shot.item, []).append(number)
         return {item: tuple(shots) for item, shots in found.items()}
+
+    @cached_property
+    def photographed(self) -> tuple[int, ...]:
+        """Products that have a shot."""
+        return tuple(self.shown)
