@@ -6,7 +6,7 @@ functions, called when a picture is needed, because no data set fits into memory
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -144,3 +144,24 @@ class Corpus:
     def photographed(self) -> tuple[int, ...]:
         """Products that have a shot."""
         return tuple(self.shown)
+
+    @cached_property
+    def spoken(self) -> dict[int, tuple[str, ...]]:
+        """Sentences about every product that has any."""
+        found: dict[int, list[str]] = {}
+        for item, text in self.sentences:
+            found.setdefault(item, []).append(text)
+        return {item: tuple(texts) for item, texts in found.items()}
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """Products by look-alike group."""
+        found: dict[str, list[int]] = {}
+        for number, item in enumerate(self.items):
+            found.setdefault(item.group, []).append(number)
+        return {group: tuple(items) for group, items in found.items()}
+
+    def siblings(self, right: Collection[int]) -> tuple[int, ...]:
+        """Look-alikes of some products that are right answers; none of those is among them."""
+        groups = dict.fromkeys(self.items[item].group for item in right)
+        return tuple(i for group in groups for i in self.groups[group] if i not in right)

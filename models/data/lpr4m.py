@@ -58,17 +58,20 @@ class Lpr4m:
             limit: take only the first rows; all four million do not fit into memory.
 
         Raises:
-            ClipListError: a file is missing or a row cannot be used; names file and line.
+            ClipListError: a file is missing, a row cannot be used, or a clip overlaps with a test
+                clip of the same live room; names file and line.
         """
         files = find_files(self.root, "training_videoinfo", ".txt")
         items: dict[str, CorpusItem] = {}
         place: dict[str, int] = {}
         shots: dict[str, Shot] = {}
         absent: dict[str, None] = {}
+        held = self._held()
         for where, cells in rows(files, 11, limit=limit):
             row = _Row(where, *cells)
             if row.clip in shots:
                 raise where.error(f"video_id {row.clip} occurs twice")
+            _check_apart(row, held)
             if row.image not in self._images:
                 absent[row.image] = None
                 continue
@@ -169,6 +172,15 @@ class Lpr4m:
         found = rows(files, 1 + len(CONDITIONS))
         return {cells[0]: dict(zip(CONDITIONS, cells[1:], strict=True)) for _, cells in found}
 
+    def _held(self) -> dict[str, list[tuple[int, int]]]:
+        """Milliseconds from and to which each live room is kept for the test."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for file in sorted(self.root.glob("test_videoid_to_gtimage*.json")):
+            for clip in id_lists(file):
+                parts = _parsed(clip, Place(file, f"record {clip}"))
+                found.setdefault(parts["live"], []).append((int(parts["start"]), int(parts["end"])))
+        return found
+
     def _need_images(self, gallery: Path, shelves: Mapping[str, Sequence[str]]) -> None:
         absent = [i for shelf in shelves.values() for i in shelf if i not in self._images]
         if absent:
@@ -213,6 +225,13 @@ class _Row:
                 raise self.where.error(f"{name} is not a frame of {self.clip}")
             found.append((int(index), f"{self.clip}-{index}"))
         return sorted(found)
+
+
+def _check_apart(row: _Row, held: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+    parts = _parsed(row.clip, row.where)
+    start, end = int(parts["start"]), int(parts["end"])
+    if any(start < until and since < end for since, until in held.get(parts["live"], ())):
+        raise row.where.error(f"{row.clip} overlaps with a test clip of its live room")
 
 
 def _parsed(clip: str, where: Place) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from models.data.augmentation import operations
 from models.data.augmentation.augment import OFF, Context, Strengths, augment
-from models.data.augmentation.speech import SpeechStrengths, spoil
+from models.data.augmentation.speech import SpeechStrengths, spoil, wrong_sentences
 from models.data.corpus import Corpus, CorpusItem, Shot
 from models.data.sentences import CHATTER
 
@@ -209,6 +209,18 @@ def test_each_fate_says_its_own() -> None:
 
 def test_without_a_sibling_nothing_is_wrong() -> None:
     assert _fates(replace(NEVER, wrong=1), ()) == Counter(said=1000)
+
+
+def test_wrong_sentences_are_about_look_alikes_that_are_not_right() -> None:
+    def item(name: str, group: str) -> CorpusItem:
+        return CorpusItem(name, name, "", "", group, partial(_product, RED))
+
+    items = (item("a", "x"), item("b", "x"), item("c", "y"), item("d", "x"))
+    sentences = ((0, "an a"), (1, "a b"), (2, "a c"), (3, "a d"), (1, "more b"))
+    corpus = Corpus(items, (), sentences, "")
+    assert wrong_sentences(corpus, (0,)) == ["a b", "more b", "a d"]
+    assert wrong_sentences(corpus, (0, 3)) == ["a b", "more b"]
+    assert wrong_sentences(corpus, (2,)) == []
 
 
 def test_real_errors_stand_in_where_they_are_known() -> None:

@@ -94,6 +94,14 @@ def test_a_clip_whose_image_is_missing_is_left_out_loudly(root: Path) -> None:
     assert [shot.key for shot in corpus.asked] == [CLIP_1, CLIP_2]
 
 
+def test_training_on_moments_of_a_test_clip_is_refused(root: Path) -> None:
+    write(root, "test_videoid_to_gtimage.json", {f"{ROOM_B}-31000-32000": ["red"]})
+    Lpr4m(root).train()
+    write(root, "test_videoid_to_gtimage.json", {f"{ROOM_B}-30999-32000": ["red"]})
+    with pytest.raises(ClipListError, match=rf"line 3 .*{CLIP_3} overlaps with a test clip"):
+        Lpr4m(root).train()
+
+
 def test_limit_reads_the_first_rows_only(root: Path) -> None:
     with (root / "training_videoinfo_full_part_00.txt").open("a") as file:
         file.write("no row at all\n")

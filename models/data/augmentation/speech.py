@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from models.data.corpus import Corpus
 from models.data.sentences import CHATTER, misheard
 
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -65,7 +66,7 @@ def spoil(
 
     Args:
         sentence: as it was said.
-        others: sentences about look-alikes; without any, none is wrong.
+        others: of `wrong_sentences`; without any, none is wrong.
         rng: source of randomness.
         strengths: how often, the defaults if None.
         recognised: what a recogniser made of sentences, see `models.data.recognised`.
@@ -82,6 +83,11 @@ def spoil(
         else:
             fate = "said"
     return Heard(_understood(sentence, rng, strong, recognised), fate)
+
+
+def wrong_sentences(corpus: Corpus, right: Collection[int]) -> list[str]:
+    """Sentences about look-alikes of the products that are right, and never about those."""
+    return [text for item in corpus.siblings(right) for text in corpus.spoken.get(item, ())]
 
 
 def _fate(strong: SpeechStrengths, chance: float) -> Fate:
