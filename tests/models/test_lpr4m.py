@@ -95,7 +95,8 @@ def test_a_clip_whose_image_is_missing_is_left_out_loudly(root: Path) -> None:
 
 
 def test_training_on_moments_of_a_test_clip_is_refused(root: Path) -> None:
-    write(root, "test_videoid_to_gtimage.json", {f"{ROOM_B}-31000-32000": ["red"]})
+    around = {f"{ROOM_B}-31000-32000": ["red"], f"{ROOM_B}-0-1000": ["red"]}
+    write(root, "test_videoid_to_gtimage.json", around)
     Lpr4m(root).train()
     write(root, "test_videoid_to_gtimage.json", {f"{ROOM_B}-30999-32000": ["red"]})
     with pytest.raises(ClipListError, match=rf"line 3 .*{CLIP_3} overlaps with a test clip"):
@@ -164,9 +165,9 @@ def test_test_clips_are_searched_in_the_shelf_of_their_room(tmp_path: Path) -> N
 
 def test_test_frames_come_in_order_of_their_index(tmp_path: Path) -> None:
     root = make_test(tmp_path)
-    paint(root / "frames" / f"{CLIP_1}-0003.jpg", "green")
+    paint(root / "frames" / f"{CLIP_1}-5.jpg", "green")
     shot = _shot(_test(root), CLIP_1)
-    assert [p().reshape(-1, 3).argmax(1)[0] for p in shot.pictures] == [2, 1, 2]
+    assert [p().reshape(-1, 3).argmax(1)[0] for p in shot.pictures] == [2, 2, 1, 2]
 
 
 def test_titles_and_speech_may_be_missing(tmp_path: Path) -> None:

@@ -56,15 +56,15 @@ def test_lpr4m_answers_hold_the_shelf_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("colour_network")
 def test_words_are_asked_with_the_pictures(tmp_path: Path) -> None:
-    # The frames are grey, which is not on the shelf and near to every colour; the word is blue.
+    # The frames are grey, which is not on the shelf and near to every colour; the word is red.
     root = make_test(tmp_path)
     for frame in (root / "frames").glob(f"{CLIP_1}-*"):
         paint(frame, "grey")
-    (root / "test_videoid_asr_20079.txt").write_text(f"{CLIP_1}\tblue\n", encoding="utf-8")
+    (root / "test_videoid_asr_20079.txt").write_text(f"{CLIP_1}\tred\n", encoding="utf-8")
     out = tmp_path / "out.jsonl"
     _run("lpr4m", root, "--predictions", str(out))
     first = next(x for x in map(json.loads, out.read_text().splitlines()) if x["clip_id"] == CLIP_1)
-    assert first["ranked"][0] == "lpr4m/blue"
+    assert first["ranked"][0] == "lpr4m/red"
 
 
 @pytest.mark.usefixtures("colour_network")
