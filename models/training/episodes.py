@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.data.sampling import jittered
 from models.training.bank import FeatureBank
 
 
@@ -105,11 +106,9 @@ class EpisodeSampler:
             source = list(sources)[self._rng.integers(len(sources))]
             shots = sources[source]
             shot = shots[self._rng.integers(len(shots))]
-            most = min(self._frames, len(shot))
-            count = most if self._rng.random() < 0.5 else int(self._rng.integers(1, most + 1))
-            picked = self._rng.choice(len(shot), count, replace=False)
-            rows[i, :count] = torch.tensor([shot[p] for p in sorted(picked)])
-            mask[i, :count] = 1.0
+            picked = jittered(len(shot), self._frames, self._rng)
+            rows[i, : len(picked)] = torch.tensor([shot[p] for p in picked])
+            mask[i, : len(picked)] = 1.0
         return rows, mask
 
     def _said(self, items: list[int]) -> tuple[Tensor, Tensor, Tensor]:
