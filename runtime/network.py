@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from runtime.bundle.manifest import SUBMODULES, Tensor
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.catalog.catalog import ItemVectors
+from runtime.catalog.catalog import ItemVectors, PhotoVector
 from runtime.engines.engine import Engine, TensorSpec
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.lifecycle import Closable
@@ -126,6 +126,12 @@ class Network(Closable):
         return self.bundle.manifest.shortlist
 
     @property
+    def visual_size(self) -> int:
+        """Length of the visual part of a first-stage vector; the rest belongs to the words."""
+        outputs = {spec.name: spec for spec in self._engines["query_head"].outputs}
+        return _fixed(outputs["query"], 1) - self._text_size
+
+    @property
     def providers(self) -> dict[str, str]:
         """What really runs each submodule."""
         return {name: engine.provider for name, engine in self._engines.items()}
@@ -186,6 +192,12 @@ class Network(Closable):
         )
         rows = zip(out["item"], out["nodes"], strict=True)
         return [ItemVectors(item, nodes) for item, nodes in rows]
+
+    def encode_photos(self, images: npt.NDArray[np.uint8]) -> list[PhotoVector]:
+        """Catalog side: photos of products uint8 [N, S, S, 3] RGB, each a query of one frame."""
+        frames = self.encode_frames(images, [0.0] * len(images))
+        queries = [self.query([frame], None).vector for frame in frames]
+        return [PhotoVector(vector[: self.visual_size].copy()) for vector in queries]
 
     def rerank(
         self, query: Query, items: FloatArray, nodes: FloatArray, scores: FloatArray

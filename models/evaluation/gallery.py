@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from runtime.catalog.feed import GROUP, FeedRow, read_feed
-from runtime.catalog.importer import Progress, import_feed
+from runtime.catalog.importer import import_feed
+from runtime.catalog.progress import Progress
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.errors import FeedError
 from runtime.network import Network

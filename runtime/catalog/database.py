@@ -43,6 +43,18 @@ MIGRATIONS = (
         node_count INTEGER NOT NULL
     );
     """,
+    """
+    CREATE TABLE photos (
+        sequence INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        image TEXT NOT NULL,
+        PRIMARY KEY (sequence, id, image)
+    ) WITHOUT ROWID;
+    CREATE TABLE encoded_photos (
+        content TEXT PRIMARY KEY,
+        vector BLOB NOT NULL
+    );
+    """,
 )
 """Entry n brings a file from ``user_version`` n to n + 1."""
 

@@ -5,6 +5,7 @@ Pillow reads the header alone first, and unlike OpenCV it refuses a truncated fi
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import warnings
@@ -40,6 +41,11 @@ class ShopImage:
 
     data: bytes
     suffix: str
+
+    @property
+    def digest(self) -> str:
+        """The hex SHA-256 of its bytes, which names it in a catalog."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 def read_image(path: Path, name: str) -> ShopImage:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runtime.demo.store import Store
 
 if TYPE_CHECKING:
-    from runtime.catalog.importer import Progress
+    from runtime.catalog.progress import Progress
     from runtime.catalog.sqlite_catalog import SqliteCatalog
     from runtime.network import Network
     from runtime.speech.child import VoskRecognizer
