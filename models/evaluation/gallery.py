@@ -31,7 +31,9 @@ def open_gallery(
     with TemporaryDirectory(prefix="sgmn-gallery-") as name:
         folder = Path(name)
         feed = feeds[0] if len(feeds) == 1 else merge_feeds(feeds, folder / "feed")
-        import_feed(feed, folder / "catalog", network, digest, progress)
+        import_feed(
+            feed, folder / "catalog", network, digest, progress, publisher=network.publisher
+        )
         with SqliteCatalog.open(folder / "catalog", digest) as catalog:
             yield catalog
 

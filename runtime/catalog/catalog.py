@@ -92,12 +92,25 @@ class CatalogStats:
 class CatalogReader(Protocol):
     """Products that can be searched: what a match needs of a catalog."""
 
-    def search(self, query: FloatArray, k: int) -> list[Hit]:
+    @property
+    def snapshot(self) -> str:
+        """Names what is searched; another name means other rows."""
+
+    def search(self, query: FloatArray, k: int, prior: FloatArray | None = None) -> list[Hit]:
         """The k items of highest inner product, best first; ties in order of id. Exact.
 
         Args:
-            query: float32 [V].
+            query: float32 [V], or a beginning of it: the rest counts as zero.
             k: at least 1; fewer hits come back from a smaller catalog.
+            prior: float32 [N], added to the scores of all items in order of id.
+        """
+
+    def scores(self, part: FloatArray, start: int) -> FloatArray:
+        """Inner product of every item with a part of a query: float32 [N] in order of id.
+
+        Args:
+            part: float32, the query from ``start`` on.
+            start: its place in the vector.
         """
 
     def vectors(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from runtime.catalog.encoder import ItemEncoder
 from runtime.catalog.photos import CORRECT, Photo, PhotoEncoding
 from runtime.catalog.progress import Progress
-from runtime.catalog.publisher import PHOTO_MEAN, Publisher
+from runtime.catalog.publisher import PHOTO_PUBLISHER, Publisher
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.catalog.staging import like
 from runtime.catalog.table import Problems
@@ -54,7 +54,7 @@ def enrol_photos(
     progress: Progress,
     *,
     source: Path | str = "the enrolment",
-    publisher: Publisher = PHOTO_MEAN,
+    publisher: Publisher = PHOTO_PUBLISHER,
 ) -> EnrolReport:
     """Add photos to products of a published catalog.
 
@@ -97,7 +97,7 @@ def forget_photos(
     catalog_folder: Path,
     bundle_digest: str,
     *,
-    publisher: Publisher = PHOTO_MEAN,
+    publisher: Publisher = PHOTO_PUBLISHER,
 ) -> ForgetReport:
     """Take all photos of some products away.
 

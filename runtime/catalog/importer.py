@@ -15,7 +15,7 @@ from runtime.catalog.feed import CORRECT, FeedRow, read_feed
 from runtime.catalog.images import decode_image, read_image
 from runtime.catalog.photos import Photo, PhotoEncoding
 from runtime.catalog.progress import Progress
-from runtime.catalog.publisher import PHOTO_MEAN, Publisher
+from runtime.catalog.publisher import PHOTO_PUBLISHER, Publisher
 from runtime.catalog.raw import item_key
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.catalog.table import Problems
@@ -53,7 +53,7 @@ def import_feed(
     bundle_digest: str,
     progress: Progress,
     *,
-    publisher: Publisher = PHOTO_MEAN,
+    publisher: Publisher = PHOTO_PUBLISHER,
 ) -> ImportReport:
     """Make a catalog hold exactly the products of a feed; their photos stay with them.
 

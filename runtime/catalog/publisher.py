@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from runtime.bundle.manifest import PublishRule
 from runtime.catalog.catalog import FloatArray, Item, ItemVectors
 from runtime.errors import CatalogError
 
@@ -53,12 +54,25 @@ class Publisher(Protocol):
         """
 
 
-class PhotoMean:
-    """The plainest publisher: photos take the place of the shop image.
+class PhotoPublisher:
+    """Photos take the place of the shop image, and other items get a bias that makes up for it.
 
-    The visual half of an item with photos is the unit mean of its photos' unit vectors. Its text
-    half and its nodes, and all of other items, are as the network gave them.
+    Camera frames resemble photos more than they resemble shop images, so that among items with
+    photos one without would always lose (measured: 11 % of such products found without a bias).
+
+    - The visual half of an item with photos is the unit mean of its photos' unit vectors, mixed
+      with the network's own vector, which also knows how products look when small or covered.
+    - An item without photos gets a bias, the smaller the more it resembles one that has them:
+      resemblance draws queries from the other. Where no item has photos, all biases are zero.
+
+    The first-stage vector is [visual; bias; text]; texts and nodes are as the network gave them.
+
+    Args:
+        rule: the constants, of the bundle.
     """
+
+    def __init__(self, rule: PublishRule) -> None:
+        self._rule = rule
 
     def publish(
         self,
@@ -68,14 +82,27 @@ class PhotoMean:
     ) -> PublishedVectors:
         """See `Publisher.publish`."""
         published = stacked(vectors)
-        for row, item in enumerate(items):
-            if item.id in photos:
-                seen = _unit(_unit(photos[item.id]).mean(axis=0))
-                published.items[row, : len(seen)] = seen
+        rows = [row for row, item in enumerate(items) if item.id in photos]
+        if not rows:
+            return published
+        size = photos[items[rows[0]].id].shape[1]
+        visual = published.items[:, :size]
+        for row in rows:
+            mean = _unit(photos[items[row].id]).mean(axis=0)
+            share = self._rule.memory_share
+            visual[row] = _unit((1 - share) * _unit(mean) + share * visual[row])
+        rest = np.setdiff1d(np.arange(len(items)), rows)
+        published.items[rest, size] = self._biases(visual[rest], visual[rows])
         return published
 
+    def _biases(self, without: FloatArray, photographed: FloatArray) -> FloatArray:
+        rule = self._rule
+        nearest = (without @ photographed.T).max(axis=1)
+        above = np.maximum(nearest, rule.least) - rule.usual
+        return np.asarray(rule.bonus - rule.hubness * above, np.float32)
 
-PHOTO_MEAN = PhotoMean()
+
+PHOTO_PUBLISHER = PhotoPublisher(PublishRule())
 """The publisher where none is given."""
 
 

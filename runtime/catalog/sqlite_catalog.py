@@ -24,7 +24,7 @@ from runtime.catalog.database import database_errors, open_database, require_cat
 from runtime.catalog.image_store import ImageStore
 from runtime.catalog.images import read_image
 from runtime.catalog.lock import WriterLock
-from runtime.catalog.publisher import PHOTO_MEAN, Publisher, check_published
+from runtime.catalog.publisher import PHOTO_PUBLISHER, Publisher, check_published
 from runtime.catalog.raw import RawVectors
 from runtime.catalog.search import best_rows
 from runtime.catalog.snapshot import remove_all_but, write_snapshot
@@ -74,7 +74,7 @@ class SqliteCatalog(Closable):
 
     @classmethod
     def open(
-        cls, folder: Path, bundle_digest: str | None = None, *, publisher: Publisher = PHOTO_MEAN
+        cls, folder: Path, bundle_digest: str | None = None, *, publisher: Publisher = PHOTO_PUBLISHER
     ) -> SqliteCatalog:
         """Open a published catalog.
 
@@ -101,7 +101,7 @@ class SqliteCatalog(Closable):
         bundle_digest: str,
         *,
         create: bool = True,
-        publisher: Publisher = PHOTO_MEAN,
+        publisher: Publisher = PHOTO_PUBLISHER,
     ) -> SqliteCatalog:
         """Open a catalog to replace what it publishes.
 
@@ -261,15 +261,29 @@ class SqliteCatalog(Closable):
         self._finish()
         return target.name
 
-    def search(self, query: FloatArray, k: int) -> list[Hit]:
-        """The k items of highest inner product with the query, float32 [V]; k is at least 1."""
+    @property
+    def snapshot(self) -> str:
+        """Name of the published snapshot that reads see."""
+        return self._view.snapshot.name
+
+    def search(self, query: FloatArray, k: int, prior: FloatArray | None = None) -> list[Hit]:
+        """See `CatalogReader.search`."""
         if k < 1:
             raise ValueError(f"k is {k}, it must be at least 1")
         view = self._view
         if not view.items:
             return []
-        scores = view.snapshot.items @ query
+        scores = view.snapshot.items[:, : len(query)] @ query
+        scores = scores if prior is None else scores + prior
         return [Hit(int(row), view.items[row], float(scores[row])) for row in best_rows(scores, k)]
+
+    def scores(self, part: FloatArray, start: int) -> FloatArray:
+        """See `CatalogReader.scores`."""
+        view = self._view
+        if not view.items:
+            return np.zeros(0, np.float32)
+        found: FloatArray = view.snapshot.items[:, start : start + len(part)] @ part
+        return found
 
     def vectors(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
         """Item vectors [K, V] and nodes [K, M, G] of snapshot rows, copied, in the order asked."""

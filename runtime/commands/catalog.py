@@ -58,7 +58,14 @@ def import_products(feed: Path, folder: Path, bundle_folder: Path | None, as_jso
     from runtime.network import Network
 
     with Network.open(bundle_folder or shipped_bundle()) as network:
-        report = import_feed(feed, folder, network, network.bundle.digest, progress)
+        report = import_feed(
+            feed,
+            folder,
+            network,
+            network.bundle.digest,
+            progress,
+            publisher=network.publisher,
+        )
     if as_json:
         print_json(asdict(report))
         return
@@ -120,6 +127,7 @@ def enrol(
             network.bundle.digest,
             progress,
             source=listed or "the enrolment",
+            publisher=network.publisher,
         )
     if as_json:
         print_json(asdict(report))
@@ -138,9 +146,11 @@ def forget(items: tuple[str, ...], folder: Path, bundle_folder: Path | None, as_
     from runtime.bundle.reader import open_bundle
     from runtime.bundle.shipped import shipped_bundle
     from runtime.catalog.enrolment import forget_photos
+    from runtime.catalog.publisher import PhotoPublisher
 
-    digest = open_bundle(bundle_folder or shipped_bundle()).digest
-    report = forget_photos(items, folder, digest)
+    bundle = open_bundle(bundle_folder or shipped_bundle())
+    publisher = PhotoPublisher(bundle.manifest.publish)
+    report = forget_photos(items, folder, bundle.digest, publisher=publisher)
     if as_json:
         print_json(asdict(report))
         return
