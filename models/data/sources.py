@@ -46,32 +46,34 @@ def grocery(root: Path, *, tiers: tuple[Tier, ...] = ("L3",), staged: int = 4) -
         FeedError: the catalog cannot be read.
     """
     dev = root / "dev"
-    items = _feed_items(dev / "catalog.csv", "grocery")
+    items = feed_items(dev / "catalog.csv", "grocery")
     place = {item.key: i for i, item in enumerate(items)}
     photos = _photos(dev / "splits.csv", root)
     shots = [
-        Shot(_index(place, item_id), "photo", tuple(partial(_read, p) for p in paths))
+        Shot(
+            index_of(place, f"grocery/{item_id}"), "photo", tuple(partial(_read, p) for p in paths)
+        )
         for item_id, paths in sorted(photos.items())
     ]
     sentences = _made_sentences(items, seed=1)
     for clip in read_clips(dev / "clips_train.jsonl", root):
         if clip.product_id is None:
             continue
-        index = _index(place, clip.product_id)
+        index = index_of(place, f"grocery/{clip.product_id}")
         sentences.append((index, clip.text("text_asr")))
         for tier in tiers:
-            shots.append(Shot(index, "clip", _clip_pictures(clip, tier, root)))
+            shots.append(Shot(index, "clip", clip_pictures(clip, tier, root)))
     grounds = [p for paths in photos.values() for p in paths[:6]]
     shots += _staged(items, grounds, staged, seed=2)
-    return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest(root, tiers, staged))
+    return Corpus(tuple(items), tuple(shots), tuple(sentences), digest(root, tiers, staged))
 
 
 def staged_feed(path: Path, name: str, grounds: list[Path], *, staged: int = 2) -> Corpus:
     """Any merchant feed, its products staged before the given photos."""
-    items = _feed_items(path, name)
+    items = feed_items(path, name)
     shots = _staged(items, grounds, staged, seed=3)
     sentences = _made_sentences(items, seed=4)
-    return Corpus(tuple(items), tuple(shots), tuple(sentences), _digest(path, name, staged))
+    return Corpus(tuple(items), tuple(shots), tuple(sentences), digest(path, name, staged))
 
 
 def synthetic(seed: int, *, views: int = 2, takes: int = 2) -> Corpus:
@@ -109,7 +111,7 @@ def synthetic(seed: int, *, views: int = 2, takes: int = 2) -> Corpus:
         ]
     sentences = _made_sentences(items, seed=seed) + _narrated(store, seed)
     return Corpus(
-        tuple(items), tuple(shots), tuple(sentences), _digest("store", seed, views, takes, VIDEO)
+        tuple(items), tuple(shots), tuple(sentences), digest("store", seed, views, takes, VIDEO)
     )
 
 
@@ -118,7 +120,8 @@ def training_photos(root: Path) -> list[Path]:
     return [p for paths in _photos(root / "dev" / "splits.csv", root).values() for p in paths]
 
 
-def _feed_items(path: Path, name: str) -> list[CorpusItem]:
+def feed_items(path: Path, name: str) -> list[CorpusItem]:
+    """Products of a merchant feed, their keys beginning with ``name``."""
     return [
         CorpusItem(
             f"{name}/{row.item.id}",
@@ -147,14 +150,19 @@ def _photos(table: Path, root: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _index(place: dict[str, int], item_id: str) -> int:
-    if f"grocery/{item_id}" not in place:
+def index_of(place: dict[str, int], key: str) -> int:
+    """Number of a product.
+
+    Raises:
+        ClipListError: the catalog lacks it.
+    """
+    if key not in place:
         raise ClipListError(
-            f"the catalog has no product {item_id}",
+            f"the catalog has no product {key.partition('/')[2]}",
             why="photos or clips show it",
             fix="give the catalog, splits and clips of one data set with --data",
         )
-    return place[f"grocery/{item_id}"]
+    return place[key]
 
 
 def _made_sentences(items: list[CorpusItem], seed: int) -> list[tuple[int, str]]:
@@ -205,7 +213,8 @@ def _narrated(store: Store, seed: int) -> list[tuple[int, str]]:
     ]
 
 
-def _clip_pictures(clip: Clip, tier: Tier, root: Path) -> tuple[Picture, ...]:
+def clip_pictures(clip: Clip, tier: Tier, root: Path) -> tuple[Picture, ...]:
+    """Pictures of a clip, rendered together when the first is asked for."""
     return _nth_of(partial(render, clip, tier, root), len(clip.frames(tier)))
 
 
@@ -230,13 +239,14 @@ def _read(path: Path) -> BgrImage:
     return np.asarray(picture, np.uint8)
 
 
-def _digest(*parts: object) -> str:
-    digest = hashlib.sha256()
+def digest(*parts: object) -> str:
+    """Identifies data and how it is drawn; of files and folders by names and sizes."""
+    made = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
             files = sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]
             for file in files:
-                digest.update(f"{file.name}:{file.stat().st_size};".encode())
+                made.update(f"{file.name}:{file.stat().st_size};".encode())
         else:
-            digest.update(f"{part!r};".encode())
-    return digest.hexdigest()
+            made.update(f"{part!r};".encode())
+    return made.hexdigest()

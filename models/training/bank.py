@@ -149,9 +149,11 @@ def _pictures(
             for picture in pictures[start : start + BATCH]
         ]
         with torch.inference_mode():
-            some_cls, some_tokens = network.frame_encoder(torch.from_numpy(np.stack(batch)))
-        cls.append(some_cls.half().numpy())
-        tokens.append(some_tokens.half().numpy())
+            some_cls, some_tokens = network.frame_encoder(
+                torch.from_numpy(np.stack(batch)).to(_device(network))
+            )
+        cls.append(some_cls.half().cpu().numpy())
+        tokens.append(some_tokens.half().cpu().numpy())
     arrays = {"cls": np.concatenate(cls), "tokens": np.concatenate(tokens)}
     _keep(kept, arrays)
     return Pictures(torch.from_numpy(arrays["cls"]), torch.from_numpy(arrays["tokens"]))
@@ -179,10 +181,11 @@ def _words(
         rows = slice(start, start + len(batch.ids))
         with torch.inference_mode():
             some_pooled, some_tokens = network.text_encoder(
-                torch.from_numpy(batch.ids), torch.from_numpy(batch.mask)
+                torch.from_numpy(batch.ids).to(_device(network)),
+                torch.from_numpy(batch.mask).to(_device(network)),
             )
-        pooled[rows] = some_pooled.numpy()
-        tokens[rows, : batch.ids.shape[1]] = some_tokens.half().numpy()
+        pooled[rows] = some_pooled.cpu().numpy()
+        tokens[rows, : batch.ids.shape[1]] = some_tokens.half().cpu().numpy()
         mask[rows, : batch.ids.shape[1]] = batch.mask
     _keep(kept, {"pooled": pooled, "tokens": tokens, "mask": mask})
     return Words(torch.from_numpy(pooled), torch.from_numpy(tokens), torch.from_numpy(mask))
@@ -200,5 +203,9 @@ def _weights_digest(network: Sgmn) -> str:
     for module in (network.frame_encoder, network.text_encoder):
         for name, tensor in module.state_dict().items():
             digest.update(name.encode())
-            digest.update(tensor.numpy().tobytes())
+            digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _device(network: Sgmn) -> torch.device:
+    return network.shared.projection.linear.weight.device

@@ -1,0 +1,165 @@
+"""Several processes training one network: what each may know of the others.
+
+Every process draws the same batch and encodes its own part of it. Vectors are gathered with their
+gradients, so that each computes the loss of the whole batch, and the gradients' mean is that of one
+process on the same batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from runtime.errors import TrainingError
+
+PATIENCE = timedelta(hours=12)
+"""The others wait while the first process encodes the corpora; a dead one is noticed at once."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run; alone by default.
+
+    Attributes:
+        rank: number of this process; 0 writes the files.
+        size: how many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """This is the process that writes."""
+        return self.rank == 0
+
+    def part(self, count: int) -> slice:
+        """This process's rows of a batch of ``count``."""
+        return _part(count, self.rank, self.size)
+
+    def gather(self, own: Tensor, count: int) -> Tensor:
+        """All rows [count, ...] from every process's own part [n, ...], gradients included."""
+        if self.size == 1:
+            return own
+        with _others_alive():
+            gathered: Tensor = _Gather.apply(own, count, self)
+            return gathered
+
+    def mean_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Give every parameter the mean of its gradients over the processes, in place."""
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if self.size == 1 or not gradients:
+            return
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        with _others_alive():
+            dist.all_reduce(flat)
+        means = (flat / self.size).split([gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, means, strict=True):
+            gradient.copy_(mean.view_as(gradient))
+
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process the first one's tensors, in place."""
+        if self.size > 1:
+            with _others_alive(), torch.no_grad():
+                for tensor in tensors:
+                    dist.broadcast(tensor.detach(), 0)
+
+    def agreed(self, value: float) -> float:
+        """The first process's value, on all."""
+        found = torch.tensor(value, dtype=torch.float64, device=_device())
+        self.share([found])
+        return float(found)
+
+    def any(self, flag: bool) -> bool:
+        """Whether any process says so."""
+        if self.size == 1:
+            return flag
+        found = torch.tensor(float(flag), device=_device())
+        with _others_alive():
+            dist.all_reduce(found)
+        return bool(found > 0)
+
+    def wait(self) -> None:
+        """Until every process has come here."""
+        self.any(False)
+
+
+@contextmanager
+def joined_world() -> Iterator[World]:
+    """The processes that ``torchrun`` started; this one alone without it.
+
+    Raises:
+        TrainingError: the others cannot be reached.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World()
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    with _others_alive():
+        dist.init_process_group(backend, timeout=PATIENCE)
+    try:
+        yield World(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+def speaks() -> bool:
+    """Whether this process of several is the one to show progress and results."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+class _Gather(torch.autograd.Function):
+    """Rows of all processes; each row's gradient is summed over them."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor, count: int, world: World) -> Tensor:
+        ctx.part = world.part(count)
+        # Parts may differ by a row, and a collective wants them equal.
+        most = -(-count // world.size)
+        padded = own.new_zeros(most, *own.shape[1:])
+        padded[: len(own)] = own
+        parts = [torch.empty_like(padded) for _ in range(world.size)]
+        dist.all_gather(parts, padded)
+        sizes = (_part(count, rank, world.size) for rank in range(world.size))
+        return torch.cat(
+            [p[: s.stop - s.start] for p, s in zip(parts, sizes, strict=True)],
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        total = gradients[0].contiguous()
+        with _others_alive():
+            dist.all_reduce(total)
+        return total[ctx.part], None, None
+
+
+def _part(count: int, rank: int, size: int) -> slice:
+    return slice(count * rank // size, count * (rank + 1) // size)
+
+
+def _device() -> torch.device:
+    nccl = dist.is_initialized() and dist.get_backend() == "nccl"
+    return torch.device("cuda" if nccl else "cpu")
+
+
+@contextmanager
+def _others_alive() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise TrainingError(
+            "another process of this run has ended or cannot be reached",
+            why=str(error).splitlines()[0],
+            fix="see its own error; the same torchrun command goes on from the last state",
+        ) from error
