@@ -7,9 +7,10 @@ word fits or none was said (spec B4).
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.heads.norms import MASKED
+from models.heads.norms import MASKED, masked_mean
 
 
 class TextGuidedAttention(nn.Module):
@@ -51,3 +52,30 @@ class TextGuidedAttention(nn.Module):
         values = self.value(normal)
         read = (attention[..., None] - 1.0 / count) * values
         return self.out(read.sum(2)), attention
+
+
+class SingleKeyFusion(nn.Module):
+    """The published fusion, for ablation: the pooled text is the only key (spec section 2.3, B4).
+
+    A softmax over one key is one, so that queries and keys would never learn; what remains is the
+    same text vector added to every patch, and a feed-forward layer. The map is always uniform.
+    """
+
+    def __init__(self, token_size: int, text_size: int, visual_size: int) -> None:
+        super().__init__()
+        self.value = nn.Linear(text_size, token_size)
+        self.norm_in = nn.LayerNorm(token_size)
+        self.up = nn.Linear(token_size, 2 * token_size)
+        self.down = nn.Linear(2 * token_size, token_size)
+        self.norm_out = nn.LayerNorm(token_size)
+        self.out = nn.Linear(token_size, visual_size, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, patches: Tensor, words: Tensor, words_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """As `TextGuidedAttention.forward`, and nothing is added without words either."""
+        text = self.value(masked_mean(words, words_mask))[:, None, None]
+        fused = self.norm_in(patches + text)
+        fused = self.norm_out(fused + self.down(F.relu(self.up(fused))))
+        has_text = words_mask.amax(1)[:, None, None]
+        uniform = torch.full_like(patches[..., 0], 1.0 / patches.shape[2])
+        return self.out(fused.mean(2)) * has_text, uniform

@@ -6,21 +6,27 @@ import torch
 from torch import Tensor, nn
 
 from models.config import NetworkConfig
-from models.heads.attention import TextGuidedAttention
+from models.heads.attention import SingleKeyFusion, TextGuidedAttention
 from models.heads.norms import masked_mean, unit
+from models.heads.pooling import TextGuidedPool
 from models.heads.projection import SharedProjection
 from models.heads.temporal import TemporalDifference
 
 
 class SharedParts(nn.Module):
-    """What queries and items have in common."""
+    """What queries and items have in common.
 
-    def __init__(self, config: NetworkConfig) -> None:
+    Args:
+        config: sizes.
+        single_key: the published fusion, in which one text vector is the only key (spec B4), in
+            place of attention with every word as a key; for ablation.
+    """
+
+    def __init__(self, config: NetworkConfig, *, single_key: bool = False) -> None:
         super().__init__()
         self.projection = SharedProjection(config.cls_size, config.visual_size)
-        self.attention = TextGuidedAttention(
-            config.token_size, config.text_size, config.visual_size
-        )
+        kind = SingleKeyFusion if single_key else TextGuidedAttention
+        self.attention = kind(config.token_size, config.text_size, config.visual_size)
         self.words = nn.Linear(config.text_size, config.text_size, bias=False)
         self.node = nn.Linear(config.visual_size, config.node_size, bias=False)
         nn.init.eye_(self.words.weight)
@@ -28,12 +34,31 @@ class SharedParts(nn.Module):
 
 
 class QueryHead(nn.Module):
-    """Global representation of a clip (SGMN section 2.2) with words guiding the pictures."""
+    """Global representation of a clip (SGMN section 2.2) with words guiding the pictures.
 
-    def __init__(self, config: NetworkConfig, shared: SharedParts) -> None:
+    Args:
+        config: sizes.
+        shared: parts in common with the item head.
+        joint_layers: of the temporal difference block.
+        text_guided_pool: words also weigh the frames (spec B5); else every frame counts alike.
+    """
+
+    def __init__(
+        self,
+        config: NetworkConfig,
+        shared: SharedParts,
+        *,
+        joint_layers: int = 1,
+        text_guided_pool: bool = False,
+    ) -> None:
         super().__init__()
         self.shared = shared
-        self.temporal = TemporalDifference(config.visual_size, config.frames, config.heads)
+        self.temporal = TemporalDifference(
+            config.visual_size, config.frames, config.heads, joint_layers
+        )
+        self.pool = (
+            TextGuidedPool(config.text_size, config.visual_size) if text_guided_pool else None
+        )
         self.text_weight = nn.Parameter(torch.tensor(0.5))
 
     def forward(
@@ -56,14 +81,18 @@ class QueryHead(nn.Module):
             text_mask: [B, L], all zero without words.
 
         Returns:
-            query [B, V], nodes [B, T, G], attention [B, T, P].
+            query [B, V], nodes [B, T, G], attention [B, T, P]. The query is [visual; weight * text]
+            and an item [visual; text], so that the whole first stage is one inner product.
         """
         seen, attention = self.shared.attention(tokens, text_tokens, text_mask)
         frames = unit(self.shared.projection.frames(cls)) + seen
         frames = frames * frame_mask[..., None]
         frames = unit(self.temporal(frames, frame_mask)) * frame_mask[..., None]
-        visual = unit(masked_mean(frames, frame_mask))
         has_text = text_mask.amax(1, keepdim=True)
-        spoken = unit(self.shared.words(text_pooled)) * has_text * self.text_weight
+        spoken = unit(self.shared.words(text_pooled)) * has_text
+        if self.pool is None:
+            visual = unit(masked_mean(frames, frame_mask))
+        else:
+            visual = unit(self.pool(frames, frame_mask, spoken))
         nodes = unit(self.shared.node(frames)) * frame_mask[..., None]
-        return torch.cat([visual, spoken], 1), nodes, attention
+        return torch.cat([visual, spoken * self.text_weight], 1), nodes, attention

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from models.heads.norms import MASKED
 
+DIFFERENCE, FRAME = 0, 1
+"""Rows of the type embedding."""
+
 
 class TransformerLayer(nn.Module):
     """Pre-norm self-attention with an additive bias, and an MLP."""
@@ -37,40 +40,73 @@ class TransformerLayer(nn.Module):
 
 
 class TemporalDifference(nn.Module):
-    """Adds to each frame what its neighbours and the differences between them say."""
+    """Adds to each frame what its neighbours and the differences between them say.
 
-    def __init__(self, width: int, frames: int, heads: int) -> None:
+    Args:
+        width: W, length of a frame's vector.
+        frames: T, the longest clip.
+        heads: of every layer.
+        joint_layers: layers over frames and differences together; SGMN has two.
+    """
+
+    def __init__(self, width: int, frames: int, heads: int, joint_layers: int = 1) -> None:
         super().__init__()
         self.frames = frames
         self.positions = nn.Parameter(torch.randn(frames, width) * 0.02)
         self.kinds = nn.Parameter(torch.randn(2, width) * 0.02)
         self.difference_layer = TransformerLayer(width, heads)
         self.difference_norm = nn.LayerNorm(width)
+        # The first one apart, as checkpoints of a single joint layer name it.
         self.joint_layer = TransformerLayer(width, heads)
+        self.further_layers = nn.ModuleList(
+            TransformerLayer(width, heads) for _ in range(joint_layers - 1)
+        )
         self.out = nn.Linear(width, width)
         # Starts as plain mean pooling and learns what to add.
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """frames [B, T, W], mask [B, T] -> [B, T, W]; masked frames do not reach valid ones."""
-        batch, count, width = frames.shape
-        steps = frames[:, 1:] - frames[:, :-1]
-        steps_mask = mask[:, 1:] * mask[:, :-1]
-        steps = self.difference_layer(steps + self.positions[1:], _key_bias(steps_mask))
-        steps = 2.0 * torch.sigmoid(self.difference_norm(steps)) - 1.0
-        places = self.positions[1:]
-        pairs = torch.stack(
-            [frames[:, 1:] + places + self.kinds[0], steps + places + self.kinds[1]], 2
-        ).reshape(batch, 2 * (count - 1), width)
-        first = frames[:, :1] + self.positions[:1] + self.kinds[0]
-        tokens = torch.cat([first, pairs], 1)
-        masks = torch.stack([mask[:, 1:], steps_mask], 2).reshape(batch, 2 * (count - 1))
-        tokens = self.joint_layer(tokens, _key_bias(torch.cat([mask[:, :1], masks], 1)))
-        kept = torch.cat(
-            [tokens[:, :1], tokens[:, 1:].reshape(batch, count - 1, 2, width)[:, :, 0]], 1
-        )
-        return frames + self.out(kept)
+        """frames [B, t, W], mask [B, t], 1 <= t <= T -> [B, t, W].
+
+        Masked frames come out as zeros and do not reach valid ones.
+        """
+        frames = frames * mask[..., None]
+        steps, steps_mask = self._differences(frames, mask)
+        tokens = self._interleaved(frames, steps)
+        bias = _key_bias(self._interleaved(mask[..., None], steps_mask[..., None])[..., 0])
+        tokens = self._placed(tokens)
+        for layer in (self.joint_layer, *self.further_layers):
+            tokens = layer(tokens, bias)
+        return (frames + self.out(_frames_of(tokens))) * mask[..., None]
+
+    def _differences(self, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Squashed differences [B, t - 1, W] and which of them lie between two valid frames."""
+        count = frames.shape[1]
+        mask = mask[:, 1:] * mask[:, :-1]
+        steps = frames[:, 1:] - frames[:, :-1] + self.positions[1:count]
+        steps = self.difference_layer(steps, _key_bias(mask))
+        return 2.0 * torch.sigmoid(self.difference_norm(steps)) - 1.0, mask
+
+    def _interleaved(self, frames: Tensor, steps: Tensor) -> Tensor:
+        """f_1, d_1, f_2, ..., d_t-1, f_t: [B, 2t - 1, W]."""
+        batch, between, width = steps.shape
+        pairs = torch.stack([frames[:, :-1], steps], 2).reshape(batch, 2 * between, width)
+        return torch.cat([pairs, frames[:, -1:]], 1)
+
+    def _placed(self, tokens: Tensor) -> Tensor:
+        """A frame and the difference that follows it share a position, not a type."""
+        count = (tokens.shape[1] + 1) // 2
+        frames = self.positions[:count] + self.kinds[FRAME]
+        steps = self.positions[: count - 1] + self.kinds[DIFFERENCE]
+        return tokens + self._interleaved(frames[None], steps[None])
+
+
+def _frames_of(tokens: Tensor) -> Tensor:
+    """Every other token, beginning with the first."""
+    batch, length, width = tokens.shape
+    pairs = tokens[:, :-1].reshape(batch, (length - 1) // 2, 2, width)
+    return torch.cat([pairs[:, :, 0], tokens[:, -1:]], 1)
 
 
 def _key_bias(mask: Tensor) -> Tensor:

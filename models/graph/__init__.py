@@ -1,0 +1,1 @@
+"""The spatiotemporal graph: edges, interaction of a training batch, re-rankers of a shortlist."""

@@ -1,0 +1,1 @@
+"""Losses, mining of hard negatives, and gathering them from several processes."""
