@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.data.clip import Tier
+from models.losses.total import LossWeights
 from runtime.errors import UsageError
 
 if sys.version_info >= (3, 11):
@@ -100,19 +101,33 @@ class EpisodeConfig(_Known):
 
 @dataclass(frozen=True)
 class LossConfig(_Known):
-    """Weights of the losses; what has weight 0 is not computed.
+    """Weights of the losses; what has weight 0 is not computed (spec section 3).
 
     Attributes:
-        joint: pictures and words against items.
-        visual: pictures alone.
-        text: words alone, over the queries that have some.
+        joint: contrastive, pictures and words against items.
+        visual: contrastive, pictures alone.
+        text: contrastive, words alone, over the queries that have some.
+        triplet: triplets of pictures.
+        graph: triplets between vectors before and after the graph of the batch.
+        regulariser: edges of that graph against distances.
+        pair: pair scorer over mined hard negatives.
         rerank: second stage, over each query's shortlist.
+        hard_negatives: mined for each query.
     """
 
     joint: Weight = 1.0
     visual: Weight = 1.0
     text: Weight = 0.0
+    triplet: Weight = 0.0
+    graph: Weight = 0.0
+    regulariser: Weight = 0.0
+    pair: Weight = 0.0
     rerank: Weight = 1.0
+    hard_negatives: Positive = 3
+
+    def weights(self) -> LossWeights:
+        """The weights alone."""
+        return LossWeights(**{f.name: getattr(self, f.name) for f in fields(LossWeights)})
 
 
 @dataclass(frozen=True)

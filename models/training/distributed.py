@@ -8,20 +8,24 @@ process on the same batch.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from models.losses.gather import gather
 from runtime.errors import TrainingError
 
 PATIENCE = timedelta(hours=12)
 """The others wait while the first process encodes the corpora; a dead one is noticed at once."""
+
+_LOST = re.compile(r"gloo|nccl|connection|peer", re.IGNORECASE)
+"""Gloo tells of lost processes by plain runtime errors."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,26 @@ class World:
         """All rows [count, ...] from every process's own part [n, ...], gradients included."""
         if self.size == 1:
             return own
+        # Parts may differ by a row, and a collective wants them equal.
+        most = -(-count // self.size)
+        padded = torch.cat([own, own.new_zeros(most - len(own), *own.shape[1:])])
+        with self.alive():
+            parts = gather(padded).split(most)
+        sizes = (_part(count, rank, self.size) for rank in range(self.size))
+        return torch.cat([p[: s.stop - s.start] for p, s in zip(parts, sizes, strict=True)])
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Within the block the end of another process is told as such.
+
+        Raises:
+            TrainingError: another process has ended or cannot be reached.
+        """
+        if self.size == 1:
+            yield
+            return
         with _others_alive():
-            gathered: Tensor = _Gather.apply(own, count, self)
-            return gathered
+            yield
 
     def mean_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give every parameter the mean of its gradients over the processes, in place."""
@@ -59,7 +80,7 @@ class World:
         if self.size == 1 or not gradients:
             return
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        with _others_alive():
+        with self.alive():
             dist.all_reduce(flat)
         means = (flat / self.size).split([gradient.numel() for gradient in gradients])
         for gradient, mean in zip(gradients, means, strict=True):
@@ -68,7 +89,7 @@ class World:
     def share(self, tensors: Iterable[Tensor]) -> None:
         """Give every process the first one's tensors, in place."""
         if self.size > 1:
-            with _others_alive(), torch.no_grad():
+            with self.alive(), torch.no_grad():
                 for tensor in tensors:
                     dist.broadcast(tensor.detach(), 0)
 
@@ -83,7 +104,7 @@ class World:
         if self.size == 1:
             return flag
         found = torch.tensor(float(flag), device=_device())
-        with _others_alive():
+        with self.alive():
             dist.all_reduce(found)
         return bool(found > 0)
 
@@ -119,31 +140,6 @@ def speaks() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-class _Gather(torch.autograd.Function):
-    """Rows of all processes; each row's gradient is summed over them."""
-
-    @staticmethod
-    def forward(ctx: Any, own: Tensor, count: int, world: World) -> Tensor:
-        ctx.part = world.part(count)
-        # Parts may differ by a row, and a collective wants them equal.
-        most = -(-count // world.size)
-        padded = own.new_zeros(most, *own.shape[1:])
-        padded[: len(own)] = own
-        parts = [torch.empty_like(padded) for _ in range(world.size)]
-        dist.all_gather(parts, padded)
-        sizes = (_part(count, rank, world.size) for rank in range(world.size))
-        return torch.cat(
-            [p[: s.stop - s.start] for p, s in zip(parts, sizes, strict=True)],
-        )
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        total = gradients[0].contiguous()
-        with _others_alive():
-            dist.all_reduce(total)
-        return total[ctx.part], None, None
-
-
 def _part(count: int, rank: int, size: int) -> slice:
     return slice(count * rank // size, count * (rank + 1) // size)
 
@@ -158,6 +154,8 @@ def _others_alive() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and not _LOST.search(str(error)):
+            raise
         raise TrainingError(
             "another process of this run has ended or cannot be reached",
             why=str(error).splitlines()[0],

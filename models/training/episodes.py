@@ -29,6 +29,7 @@ class Draw:
         sentences: rows of the sentences, int64 [B].
         spoken: 1 where the sentence is heard, [B].
         held_out: products that count as never photographed, bool [B].
+        groups: look-alike groups, int64 [B].
     """
 
     items: Tensor
@@ -37,6 +38,7 @@ class Draw:
     sentences: Tensor
     spoken: Tensor
     held_out: Tensor
+    groups: Tensor
 
     def part(self, rows: slice) -> Draw:
         """Some of the queries."""
@@ -109,6 +111,7 @@ class EpisodeSampler:
         for item in self._shots:
             by_group[groups[item]].append(item)
         self._groups = list(by_group.values())
+        self._group_of = {i: number for number, some in enumerate(self._groups) for i in some}
         self._sentences: dict[int, list[int]] = defaultdict(list)
         for row, item in enumerate(said):
             self._sentences[item].append(row)
@@ -128,6 +131,7 @@ class EpisodeSampler:
             torch.tensor(said),
             torch.from_numpy(spoken).float(),
             torch.from_numpy(held_out),
+            torch.tensor([self._group_of[i] for i in items]),
         )
 
     def _items(self, rng: np.random.Generator) -> list[int]:

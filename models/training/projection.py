@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from models.heads.norms import masked_mean, unit
 from models.heads.projection import SharedProjection
+from models.losses.contrastive import symmetric_info_nce
 from models.training.bank import FeatureBank
 from models.training.config import ProjectionConfig, TrainerConfig
-from models.training.losses import symmetric_info_nce
 from models.training.optimiser import Group
 
 SOURCES = ("photo", "clip", "store", "take")

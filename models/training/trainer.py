@@ -158,7 +158,8 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         with self._precision.autocast():
             parts = self._objective.loss(self._batches.draw(step))
-        self._precision.backward(parts["total"])
+        with self._world.alive():
+            self._precision.backward(parts["total"])
         self._world.mean_gradients(self._parameters.values())
         self._precision.unscale(self._optimiser)
         norm = nn.utils.clip_grad_norm_(

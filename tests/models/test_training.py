@@ -12,11 +12,11 @@ import torch
 from click.testing import CliRunner
 
 from models.commands import train
+from models.losses.contrastive import listwise, symmetric_info_nce
 from models.sgmn import Sgmn, load_checkpoint
 from models.training.config import TrainConfig, TrainerConfig
 from models.training.folder import RunFolder
 from models.training.log import read_log
-from models.training.losses import listwise, symmetric_info_nce
 from models.training.run import fit
 from models.training.whitening import whiten
 from runtime.errors import TrainingError
