@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from models.training.config import TrainerConfig
 
+EPSILON = 1e-6
+"""As published (spec section 4); keeps mere rounding from moving weights without a gradient."""
+
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -35,7 +38,7 @@ def adamw(groups: Sequence[Group], config: TrainerConfig) -> torch.optim.AdamW:
             some = [p for p in group.parameters.values() if (p.ndim > 1) is decays]
             decay = config.weight_decay if decays else 0.0
             made.append({"params": some, "weight_decay": decay, "factor": group.rate})
-    return torch.optim.AdamW([g for g in made if g["params"]], lr=config.rate)
+    return torch.optim.AdamW([g for g in made if g["params"]], lr=config.rate, eps=EPSILON)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
