@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.heads.norms import MASKED, unit
-
-LEAST_SQUARE = 1e-6
-"""Keeps the root's gradient finite where two nodes are the same (spec B18)."""
+from models.heads.norms import LEAST_SQUARE, MASKED, unit
 
 
 def distance(left: Tensor, right: Tensor) -> Tensor:
-    """Distances of unit vectors [..., A, W] and [..., B, W]: [..., A, B], by their cosine."""
+    """Distances of unit vectors [..., A, W] and [..., B, W]: [..., A, B], by their cosine.
+
+    Never less than 0.001, where the root's gradient is still finite (spec B18).
+    """
     return (2.0 - 2.0 * left @ right.transpose(-1, -2)).clamp(min=LEAST_SQUARE).sqrt()
 
 

@@ -6,10 +6,16 @@ from torch import Tensor
 
 MASKED = -1e4
 
+LEAST_SQUARE = 1e-6
+"""Floor of a squared length, and not zero in half precision either."""
+
 
 def unit(x: Tensor) -> Tensor:
-    """Vectors of unit length along the last axis; a zero vector stays zero (spec B18)."""
-    return x / (x * x).sum(-1, keepdim=True).clamp(min=1e-12).sqrt()
+    """Vectors of unit length along the last axis; a zero vector stays zero (spec B18).
+
+    One shorter than 0.001 is not brought to unit length.
+    """
+    return x / (x * x).sum(-1, keepdim=True).clamp(min=LEAST_SQUARE).sqrt()
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:

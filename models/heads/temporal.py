@@ -71,7 +71,6 @@ class TemporalDifference(nn.Module):
 
         Masked frames come out as zeros and do not reach valid ones.
         """
-        frames = frames * mask[..., None]
         steps, steps_mask = self._differences(frames, mask)
         tokens = self._interleaved(frames, steps)
         bias = _key_bias(self._interleaved(mask[..., None], steps_mask[..., None])[..., 0])

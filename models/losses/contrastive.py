@@ -51,7 +51,8 @@ def info_nce(
     Returns:
         Mean over a row's right answers, then over rows that have any; 0 where there are none.
     """
-    logits = scores * scale
+    # In half precision a masked score times the scale would be infinite.
+    logits = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scale
     right = positives if comparable is None else positives & comparable
     wrong = ~positives if comparable is None else ~positives & comparable
     rivals = logits.masked_fill(~wrong, MASKED).logsumexp(1, keepdim=True)
@@ -99,5 +100,5 @@ def listwise(
 
 def _mean_of_rows(each: Tensor, right: Tensor) -> Tensor:
     count = right.sum(1)
-    rows = (each * right).sum(1) / count.clamp(min=1)
+    rows = each.masked_fill(~right, 0.0).sum(1) / count.clamp(min=1)
     return rows.sum() / (count > 0).sum().clamp(min=1)

@@ -179,7 +179,7 @@ def test_it_exports_under_the_rerankers_contract(reranker: GraphReranker, tmp_pa
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("frames", [3, 1])
+@pytest.mark.parametrize("frames", [3, 1, 0])
 def test_half_precision_ranks_alike(reranker: GraphReranker, frames: int) -> None:
     inputs = _inputs(candidates=K - 2, frames=frames)
     exact = reranker(**inputs)[:, : K - 2]
