@@ -13,11 +13,18 @@ from typing import Any, Literal
 
 from export.onnx_files import write_onnx
 from export.parity import Parity, measure, require
-from export.quantize import quantize_frame_encoder, quantize_text_encoder, store_half
+from export.quantize import (
+    has_attention,
+    quantize_frame_encoder,
+    quantize_text_encoder,
+    store_half,
+)
 from export.samples import Inputs, Samples, submodule_inputs
 from export.submodules import Part, parts
+from models.backbones.registry import BACKBONES, TOKENIZER
 from models.config import NetworkConfig
 from models.sgmn import Sgmn, load_checkpoint
+from runtime.bundle.files import file_digest
 from runtime.bundle.manifest import (
     Decision,
     FileEntry,
@@ -29,34 +36,38 @@ from runtime.bundle.manifest import (
 )
 from runtime.bundle.reader import verify
 from runtime.bundle.writer import seal
-from runtime.errors import StorageError
+from runtime.errors import ExportError, StorageError
 from runtime.text import TextTokenizer
 from runtime.version import __version__
 
 Precision = Literal["fp32", "fp16", "int8"]
-TOKENIZER = "tokenizer.json"
 UNCALIBRATED = Decision(temperature=0.05, open_set_score=0.3)
 """Until `sgmn calibrate` has fitted a bundle's confidence to clips."""
 
 
-def export_bundle(checkpoint: Path, tokenizer: Path, samples: Samples, out: Path) -> Manifest:
+def export_bundle(
+    checkpoint: Path, tokenizer: Path | None, samples: Samples, out: Path
+) -> Manifest:
     """Export, check parity, seal.
 
     Args:
         checkpoint: written by `sgmn train`.
-        tokenizer: ``tokenizer.json`` of the text encoder.
+        tokenizer: ``tokenizer.json`` of the text encoder; None for the one beside the checkpoint,
+            or, without that, the preset's own.
         samples: pictures and sentences for the parity check.
         out: the bundle's folder; must not exist.
 
     Raises:
-        ExportError: the checkpoint is not usable or parity is lost; nothing is left in ``out``.
+        ExportError: the checkpoint or the tokenizer is not usable or parity is lost; nothing is
+            left in ``out``.
         StorageError: ``out`` exists.
     """
     with new_folder(out) as folder:
         network, notes = load_checkpoint(checkpoint)
-        words = TextTokenizer.load(tokenizer, network.config.text_tokens)
+        beside = checkpoint.with_name(TOKENIZER)
+        chosen = tokenizer or (beside if beside.exists() else None)
+        words = _put_tokenizer(chosen, network.config, notes, folder / TOKENIZER)
         inputs = submodule_inputs(network, words, samples)
-        shutil.copyfile(tokenizer, folder / TOKENIZER)
         entries, parity = _export_parts(network, inputs, folder)
         manifest = _manifest(network.config, entries, parity, notes)
         return seal(folder, manifest)
@@ -102,9 +113,27 @@ def quantize_bundle(checkpoint: Path, source: Path, samples: Samples, out: Path)
         return seal(folder, profile)
 
 
+def _put_tokenizer(
+    source: Path | None, config: NetworkConfig, notes: dict[str, Any], target: Path
+) -> TextTokenizer:
+    if source is None:
+        BACKBONES[config.preset].write_tokenizer(target, None)
+    words = TextTokenizer.load(source or target, config.text_tokens)
+    found = file_digest(source or target)
+    if notes.get("tokenizer", found) != found:
+        raise ExportError(
+            "the tokenizer is not the one that the network was trained with",
+            why=f"its SHA-256 begins with {found[:16]}, expected {notes['tokenizer'][:16]}",
+            fix="give the tokenizer.json of the run's folder with --tokenizer",
+        )
+    if source is not None:
+        shutil.copyfile(source, target)
+    return words
+
+
 def _quantized(part: Part, before: Path, folder: Path, inputs: Inputs) -> tuple[Path, Precision]:
     folder.mkdir(exist_ok=True)
-    if part.name == "frame_encoder":
+    if part.name == "frame_encoder" and not has_attention(before):
         after = folder / f"{part.name}.int8.onnx"
         feeds = [{"images": image[None].numpy()} for image in inputs[part.name][0]]
         quantize_frame_encoder(before, after, feeds)

@@ -15,7 +15,7 @@ _path = click.Path(path_type=Path)
 @click.argument("checkpoint", type=_path)
 @click.option("--out", type=_path, required=True, help="Folder of the new bundle.")
 @click.option("--feed", type=_path, help="Catalog for the parity check. Default: the demo's.")
-@click.option("--tokenizer", type=_path, help="tokenizer.json. Default: that of the text encoder.")
+@click.option("--tokenizer", type=_path, help="tokenizer.json. Default: the run's.")
 @json_option
 def export(
     checkpoint: Path, out: Path, feed: Path | None, tokenizer: Path | None, as_json: bool
@@ -26,12 +26,10 @@ def export(
     need_training_packages()
     from export.bundle import export_bundle
     from export.samples import samples_from_feed
-    from models.backbones.weights import minilm_folder
     from runtime.demo.store import FEED, shipped_store
 
-    words = tokenizer or minilm_folder() / "tokenizer.json"
     samples = samples_from_feed(feed or shipped_store() / FEED)
-    manifest = export_bundle(checkpoint, words, samples, out)
+    manifest = export_bundle(checkpoint, tokenizer, samples, out)
     worst = max(one["largest"] for parts in manifest.parity.values() for one in parts)
     if as_json:
         print_json({"bundle": str(out), "largest_difference": worst, "parity": manifest.parity})

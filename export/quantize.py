@@ -2,7 +2,8 @@
 
 - frame encoder: static INT8, uint8 activations and 7-bit weights (``reduce_range``), because AVX2
   without VNNI saturates on 8-bit ones. The stem and the first blocks stay in FP32: they cost most
-  accuracy and least time.
+  accuracy and least time. A vision transformer is stored as the heads are: ranges measured once do
+  not fit its activations, and ranges taken at run time would make a picture depend on its batch.
 - text encoder: INT8 weights with activations scaled at run time, word table INT8 row by row.
 - heads and re-ranker: weights stored in FP16, computed in FP32; they are small and exact matters.
 """
@@ -36,6 +37,13 @@ class _Reader:
 
     def get_next(self) -> Mapping[str, Array] | None:
         return next(self._rest, None)
+
+
+def has_attention(source: Path) -> bool:
+    """Whether a file holds a transformer."""
+    import onnx
+
+    return any(node.op_type == "Softmax" for node in onnx.load(str(source)).graph.node)
 
 
 def quantize_frame_encoder(source: Path, target: Path, feeds: Feeds) -> None:

@@ -80,7 +80,7 @@ def submodule_inputs(network: Sgmn, tokenizer: TextTokenizer, samples: Samples) 
 
 
 def _require_known(ids: Tensor, network: Sgmn) -> None:
-    known = network.text_encoder.get_parameter("words.weight").shape[0]
+    known = network.text_encoder.vocabulary
     if int(ids.max()) >= known:
         raise ExportError(
             "the tokenizer does not belong to the checkpoint",

@@ -13,7 +13,7 @@ class NetworkConfig:
     """A preset's sizes.
 
     Attributes:
-        preset: ``lite`` or ``tiny``.
+        preset: ``lite``, ``b32`` or ``tiny``; names encoders and tokenizer.
         image_size: S, side of the uint8 input in pixels.
         cls_size: C, length of a frame's pooled features.
         patches: P, patch tokens of a frame.
@@ -26,6 +26,8 @@ class NetworkConfig:
         item_nodes: M, nodes of an item: the item itself and 3 x 3 pooled patches.
         shortlist: K, candidates of the re-ranker.
         heads: attention heads everywhere.
+        cls_blocks: equal blocks that the pooled features consist of, each normalised by itself.
+        quick_gelu: whether CLIP's towers use the approximation OpenAI's weights were trained with.
     """
 
     preset: str
@@ -41,6 +43,8 @@ class NetworkConfig:
     item_nodes: int = 10
     shortlist: int = 32
     heads: int = 8
+    cls_blocks: int = 1
+    quick_gelu: bool = False
 
     @property
     def vector_size(self) -> int:
@@ -65,6 +69,21 @@ LITE = NetworkConfig(
     token_size=320,
     text_size=384,
     text_tokens=64,
+    cls_blocks=4,
+)
+
+B32 = NetworkConfig(
+    preset="b32",
+    image_size=224,
+    cls_size=512,
+    patches=49,
+    token_size=512,
+    text_size=512,
+    text_tokens=77,
+    frames=10,
+    visual_size=512,
+    shortlist=50,
+    quick_gelu=True,
 )
 
 TINY = NetworkConfig(
@@ -80,9 +99,10 @@ TINY = NetworkConfig(
     node_size=16,
     shortlist=8,
     heads=4,
+    cls_blocks=4,
 )
 
-PRESETS = {"lite": LITE, "tiny": TINY}
+PRESETS = {config.preset: config for config in (LITE, B32, TINY)}
 
 
 def config_from(values: dict[str, Any]) -> NetworkConfig:

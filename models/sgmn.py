@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.backbones.lite0 import Lite0FrameEncoder
-from models.backbones.minilm import MiniLm
-from models.backbones.tiny import TinyFrameEncoder, TinyTextEncoder
+from models.backbones.encoder import FrameEncoder, TextEncoder
+from models.backbones.registry import BACKBONES
 from models.config import NetworkConfig, config_from
 from models.heads.item import ItemHead
 from models.heads.query import QueryHead, SharedParts
@@ -26,11 +25,9 @@ class Sgmn(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        lite = config.preset == "lite"
-        self.frame_encoder: nn.Module = (
-            Lite0FrameEncoder(config) if lite else TinyFrameEncoder(config)
-        )
-        self.text_encoder: nn.Module = MiniLm() if lite else TinyTextEncoder(config)
+        backbone = BACKBONES[config.preset]
+        self.frame_encoder: FrameEncoder = backbone.frame_encoder(config)
+        self.text_encoder: TextEncoder = backbone.text_encoder(config)
         shared = SharedParts(config)
         self.query_head = QueryHead(config, shared)
         self.item_head = ItemHead(config, shared)
@@ -41,14 +38,22 @@ class Sgmn(nn.Module):
         """The parts that query head and item head have in common."""
         return self.query_head.shared
 
-    def load_pretrained(self) -> None:
-        """Fill the encoders of preset ``lite`` with their pretrained weights; ``tiny`` has none."""
-        from models.backbones import lite0, minilm
+    def load_pretrained(self, weights: Path | None = None) -> str:
+        """Fill the encoders with pretrained weights.
 
-        if isinstance(self.frame_encoder, Lite0FrameEncoder):
-            lite0.load_pretrained(self.frame_encoder)
-        if isinstance(self.text_encoder, MiniLm):
-            minilm.load_pretrained(self.text_encoder)
+        Args:
+            weights: the user's file, for preset ``b32``, which stays random without it; ``lite``
+                has its own and ``tiny`` none.
+
+        Returns:
+            Where the weights come from, or ``random``.
+
+        Raises:
+            DependencyError: the package with the weights is not installed.
+            ExportError: the weights are not those of the encoders.
+        """
+        load = BACKBONES[self.config.preset].load
+        return load(self.frame_encoder, self.text_encoder, weights)
 
 
 def save_checkpoint(path: Path, network: Sgmn, notes: dict[str, Any]) -> None:

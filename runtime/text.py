@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ class TextTokenizer:
         tokenizer.enable_padding()
         return cls(tokenizer)
 
+    @property
+    def digest(self) -> str:
+        """The hex SHA-256 of everything that decides which ids come out."""
+        return hashlib.sha256(self._tokenizer.to_str().encode()).hexdigest()
+
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Tokenise cleaned texts, padded to the longest of them."""
         encodings = self._tokenizer.encode_batch([clean(text) for text in texts])
@@ -65,7 +71,12 @@ class TextTokenizer:
         )
 
     def says_something(self, text: str) -> bool:
-        """Whether at least one word of the text is known to the tokenizer."""
+        """Whether at least one word of the text is known to the tokenizer.
+
+        To one without an unknown token, such as one that spells in bytes, every word is known.
+        """
+        if self._unknown is None:
+            return any(character.isalnum() for character in clean(text))
         encoding = self._tokenizer.encode(clean(text), add_special_tokens=False)
         return any(token != self._unknown for token in encoding.ids)
 

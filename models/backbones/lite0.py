@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.backbones.encoder import FrameEncoder
 from models.config import NetworkConfig
 
 VIEW = 224
@@ -91,7 +92,7 @@ class Lite0(nn.Module):
         return x, self.head(x)
 
 
-class Lite0FrameEncoder(nn.Module):
+class Lite0FrameEncoder(FrameEncoder):
     """uint8 pictures to pooled features of two views and patch tokens of the first.
 
     A frame arrives at 320 px. View one is the whole frame at 224 px; view two its central 224 px,

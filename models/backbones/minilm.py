@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.backbones.encoder import TextEncoder
+
 WIDTH, LAYERS, HEADS, HIDDEN = 384, 6, 12, 1536
 VOCABULARY, POSITIONS = 30_522, 512
 MASKED = -1e4
@@ -40,8 +42,10 @@ class Layer(nn.Module):
         return self.norm(x + self.down(F.gelu(self.up(x))))
 
 
-class MiniLm(nn.Module):
+class MiniLm(TextEncoder):
     """Token ids to token vectors and their normalised mean."""
+
+    vocabulary = VOCABULARY
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
+from models.backbones.encoder import FrameEncoder, TextEncoder
 from models.config import NetworkConfig
 
 VOCABULARY = 256
@@ -27,7 +28,7 @@ def tiny_tokenizer(max_tokens: int) -> Tokenizer:
     return tokenizer
 
 
-class TinyFrameEncoder(nn.Module):
+class TinyFrameEncoder(FrameEncoder):
     """Three convolutions and the same outputs as a real frame encoder."""
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -48,8 +49,10 @@ class TinyFrameEncoder(nn.Module):
         return self.head(features.mean((2, 3))), features.flatten(2).transpose(1, 2)
 
 
-class TinyTextEncoder(nn.Module):
+class TinyTextEncoder(TextEncoder):
     """An embedding table and a mean."""
+
+    vocabulary = VOCABULARY
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()

@@ -7,20 +7,18 @@ from torch import Tensor, nn
 
 from models.heads.norms import unit
 
-BLOCKS = 4
-"""Pooled features come in blocks of equal length, each normalised by itself."""
-
 
 class SharedProjection(nn.Module):
     """Pooled features to the visual half of a vector.
 
     Each side has its own mean, because shop pictures and camera frames differ by a shift before
-    they differ by anything else; the linear map is one and the same.
+    they differ by anything else; the linear map is one and the same. Pooled features come in
+    ``blocks`` of equal length, each normalised by itself.
     """
 
-    def __init__(self, cls_size: int, visual_size: int) -> None:
+    def __init__(self, cls_size: int, visual_size: int, blocks: int) -> None:
         super().__init__()
-        self.blocks = BLOCKS
+        self.blocks = blocks
         self.linear = nn.Linear(cls_size, visual_size, bias=False)
         self.frame_mean: Tensor
         self.item_mean: Tensor

@@ -24,7 +24,7 @@ class SharedParts(nn.Module):
 
     def __init__(self, config: NetworkConfig, *, single_key: bool = False) -> None:
         super().__init__()
-        self.projection = SharedProjection(config.cls_size, config.visual_size)
+        self.projection = SharedProjection(config.cls_size, config.visual_size, config.cls_blocks)
         kind = SingleKeyFusion if single_key else TextGuidedAttention
         self.attention = kind(config.token_size, config.text_size, config.visual_size)
         self.words = nn.Linear(config.text_size, config.text_size, bias=False)

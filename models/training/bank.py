@@ -67,7 +67,8 @@ def build_bank(
     corpus: Corpus, network: Sgmn, tokenizer: TextTokenizer, cache: Path, progress: Progress
 ) -> FeatureBank:
     """Encode a corpus, or read what an earlier run with the same data and encoders kept."""
-    made_of = f"{corpus.digest}:{_weights_digest(network)}:{PREPROCESSING}"
+    encoders = f"{_encoders_digest(network)}:{tokenizer.digest}"
+    made_of = f"{corpus.digest}:{encoders}:{PREPROCESSING}"
     key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
     folder = cache / key
     folder.mkdir(parents=True, exist_ok=True)
@@ -198,9 +199,11 @@ def _keep(place: Path, arrays: dict[str, Any]) -> None:
     partial.replace(place)
 
 
-def _weights_digest(network: Sgmn) -> str:
+def _encoders_digest(network: Sgmn) -> str:
     digest = hashlib.sha256()
     for module in (network.frame_encoder, network.text_encoder):
+        # Equal weights under another activation are another encoder.
+        digest.update(repr(module).encode())
         for name, tensor in module.state_dict().items():
             digest.update(name.encode())
             digest.update(tensor.cpu().numpy().tobytes())

@@ -167,6 +167,26 @@ class ProjectionConfig(_Known):
 
 
 @dataclass(frozen=True)
+class WeightsConfig(_Known):
+    """Encoder weights that the user supplies; for preset ``b32``.
+
+    Attributes:
+        clip: OpenAI's or open_clip's ViT-B/32 state dict, its ``tokenizer.json`` beside it; a path
+            as the shell would take it. Random weights if empty.
+        quick_gelu: whether they were trained with QuickGELU: OpenAI's were, most of open_clip's
+            were not.
+    """
+
+    clip: str = ""
+    quick_gelu: bool = True
+
+    @property
+    def file(self) -> Path | None:
+        """The weights, None for random ones."""
+        return Path(self.clip) if self.clip else None
+
+
+@dataclass(frozen=True)
 class TrainConfig(_Known):
     """A whole run.
 
@@ -181,9 +201,10 @@ class TrainConfig(_Known):
         losses: towards what.
         encoders: whether they are trained, too.
         projection: how the projection is trained; no steps leave it whitened.
+        weights: of the encoders.
     """
 
-    preset: Literal["lite", "tiny"] = "lite"
+    preset: Literal["lite", "b32", "tiny"] = "lite"
     seed: Count = 7
     shrink: Part = 0.5
     frozen: tuple[str, ...] = ("query_head.shared.projection", "query_head.temporal")
@@ -193,6 +214,11 @@ class TrainConfig(_Known):
     losses: LossConfig = field(default_factory=LossConfig)
     encoders: EncoderConfig = field(default_factory=EncoderConfig)
     projection: ProjectionConfig = field(default_factory=ProjectionConfig)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+
+    def __post_init__(self) -> None:
+        if self.preset != "b32" and self.weights != WeightsConfig():
+            raise ValueError(f"preset {self.preset} takes no [weights]")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -223,10 +249,10 @@ def read_config(path: Path) -> TrainConfig:
 
 def _told(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    *sections, name = (str(part) for part in first["loc"])
-    place = ".".join((*sections, name))
+    place = ".".join(str(part) for part in first["loc"])
     if first["type"] != "unexpected_keyword_argument":
-        return f"{place}: {first['msg']}"
+        return f"{place}: {first['msg']}" if place else first["msg"]
+    *sections, name = place.split(".")
     known: Any = TrainConfig().as_dict()
     for section in sections:
         known = known[section]

@@ -16,6 +16,10 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+
+# Loaded now, while there is no group: default arguments in it keep the group that they find alive,
+# and a group that outlives `destroy_process_group` may abort the program at its exit.
+import torch.distributed.nn.functional
 from torch import Tensor, nn
 
 from models.losses.gather import gather

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from models.backbones.registry import TOKENIZER
 from models.tensor_file import write_whole
 from models.training.trainer import Files
 from runtime.errors import UsageError
@@ -34,6 +35,11 @@ class RunFolder:
     def checkpoint(self) -> Path:
         """The trained network."""
         return self.path / "checkpoint.safetensors"
+
+    @property
+    def tokenizer(self) -> Path:
+        """That of the text encoder, for the export."""
+        return self.path / TOKENIZER
 
     @property
     def curves(self) -> Path:

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.config import LITE, TINY, config_from
+from models.config import B32, LITE, TINY, config_from
 from models.sgmn import Sgmn, load_checkpoint, save_checkpoint
 from runtime.errors import ExportError
 from tests.conftest import REPOSITORY
@@ -104,7 +104,7 @@ def _config(**changes: Any) -> str:
     "header",
     [
         {"config": json.dumps(LITE.as_dict())},
-        {"config": _config(preset="b32")},
+        {"config": _config(preset="b16")},
         {"config": _config(visual_size=64)},
         {"config": _config(visual_size="64")},
         {"config": _config(colour="red")},
@@ -154,7 +154,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_config_survives_its_json() -> None:
-    for config in (LITE, TINY):
+    for config in (LITE, B32, TINY):
         assert config_from(json.loads(json.dumps(config.as_dict()))) == config
     assert (LITE.vector_size, LITE.grid) == (640, 7)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.config import LITE, TINY, NetworkConfig
+from models.config import B32, LITE, TINY, NetworkConfig
 from models.heads.norms import unit
 from models.heads.query import QueryHead
 from tests.models.tiny_network import (
@@ -26,7 +26,7 @@ def _query(head: QueryHead, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor, 
     return found
 
 
-@pytest.mark.parametrize("config", [TINY, LITE], ids=lambda c: c.preset)
+@pytest.mark.parametrize("config", [TINY, LITE, B32], ids=lambda c: c.preset)
 @pytest.mark.parametrize(
     "case",
     [
@@ -49,7 +49,7 @@ def test_every_query_is_finite(config: NetworkConfig, case: dict[str, Any]) -> N
     assert all(bool(torch.isfinite(t).all()) for t in (query, nodes, attention))
 
 
-@pytest.mark.parametrize("config", [TINY, LITE], ids=lambda c: c.preset)
+@pytest.mark.parametrize("config", [TINY, LITE, B32], ids=lambda c: c.preset)
 def test_black_pictures_and_empty_titles_are_finite(config: NetworkConfig) -> None:
     query_head, item_head = stirred_heads(config)
     query_head.shared.projection.frame_mean.zero_()

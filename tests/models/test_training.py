@@ -17,7 +17,7 @@ from models.sgmn import Sgmn, load_checkpoint
 from models.training.config import TrainConfig, TrainerConfig
 from models.training.folder import RunFolder
 from models.training.log import read_log
-from models.training.run import fit
+from models.training.stages import Run, fit
 from models.training.whitening import whiten
 from runtime.errors import TrainingError
 from tests.models.made_up_bank import COUNT, made_up_bank, quiet, small_config
@@ -41,7 +41,7 @@ def _trained(
     folder = RunFolder(out)
     folder.clear()
     folder.begin(config.as_dict(), {})
-    fit(network, bank, GROUPS, config, folder, quiet, allowed=allowed)
+    fit(Run(network, config, folder, quiet), bank, GROUPS, allowed=allowed)
     return network
 
 
