@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from runtime.commands.options import bundle_option
-from runtime.commands.output import json_option, print_json, progress, table
+from runtime.commands.output import json_option, note, print_json, progress, table
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
@@ -154,17 +155,35 @@ def _percent(value: Estimate | None) -> str:
 @click.option("--config", "config_file", type=_path, required=True, help="Settings of the run.")
 @click.option("--data", type=_path, required=True, help="GroceryLPR folder, which holds `dev`.")
 @click.option("--out", type=_path, required=True, help="Folder of the run.")
+@click.option("--restart", is_flag=True, help="Begin anew, whatever OUT holds.")
 @json_option
-def train(config_file: Path, data: Path, out: Path, as_json: bool) -> None:
-    """Train a network; writes OUT/checkpoint.safetensors with its settings, seed and digests."""
+def train(config_file: Path, data: Path, out: Path, restart: bool, as_json: bool) -> None:
+    """Train a network; writes OUT/checkpoint.safetensors with its settings, seed and digests.
+
+    The same command goes on where an interrupted or killed one ended. Under `torchrun` several
+    processes train together.
+    """
     from models.requirements import need_training_packages
 
     need_training_packages()
     from models.training.config import read_config
+    from models.training.distributed import speaks
     from models.training.run import train as run
 
-    checkpoint = run(read_config(config_file), data, out, progress)
+    show = progress if speaks() else _silent
+    try:
+        checkpoint = run(read_config(config_file), data, out, show, restart=restart)
+    except KeyboardInterrupt:
+        if speaks():
+            note(f"The same command goes on with the run in {out}.")
+        raise
+    if not speaks():
+        return
     if as_json:
         print_json({"checkpoint": str(checkpoint)})
     else:
         click.echo(f"Wrote {checkpoint}")
+
+
+def _silent(items: Iterable[Any], **_: Any) -> Iterable[Any]:
+    return items

@@ -15,6 +15,7 @@ from models.config import NetworkConfig, config_from
 from models.heads.item import ItemHead
 from models.heads.query import QueryHead, SharedParts
 from models.reranker import RelationReranker
+from models.tensor_file import read_tensors, write_tensors
 from runtime.errors import ExportError
 
 
@@ -57,8 +58,6 @@ class Sgmn(nn.Module):
 
 def save_checkpoint(path: Path, network: Sgmn, notes: dict[str, Any]) -> None:
     """Write weights as safetensors with config and notes (seed, data digests) in the header."""
-    from safetensors.torch import save_file
-
     header = {
         "config": json.dumps(network.config.as_dict()),
         "notes": json.dumps(notes),
@@ -66,13 +65,11 @@ def save_checkpoint(path: Path, network: Sgmn, notes: dict[str, Any]) -> None:
     }
     # Query head and item head share parts; each tensor is stored once.
     weights: dict[str, Tensor] = {
-        name: tensor.contiguous()
+        name: tensor
         for name, tensor in network.state_dict().items()
         if not name.startswith("item_head.shared.")
     }
-    partial = path.with_suffix(".partial")
-    save_file(weights, partial, header)
-    partial.replace(path)
+    write_tensors(path, weights, header)
 
 
 def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
@@ -84,12 +81,10 @@ def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
     Raises:
         ExportError: not a checkpoint of this project, or tensors are missing or superfluous.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(str(path), "pt") as file:
-            header = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        weights, header = read_tensors(path)
     except (OSError, SafetensorError) as error:
         raise ExportError(
             f"cannot read the checkpoint {path}",

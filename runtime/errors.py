@@ -18,6 +18,7 @@
     ├── SpeechError           the speech model or its child process
     ├── StorageError          the disk is full or a folder cannot be written
     ├── DependencyError       an optional package or program is not installed
+    ├── TrainingError         a training run cannot go on
     └── ExportError           a checkpoint cannot be turned into a bundle
 """
 
@@ -159,6 +160,13 @@ class DependencyError(SgmnError):
 
     code = "dependency"
     exit_code = 10
+
+
+class TrainingError(SgmnError):
+    """A training run cannot go on: its loss, its kept state or another of its processes failed."""
+
+    code = "training"
+    exit_code = 12
 
 
 class ExportError(SgmnError):

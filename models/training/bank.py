@@ -150,9 +150,11 @@ def _pictures(
             for picture in pictures[start : start + BATCH]
         ]
         with torch.inference_mode():
-            some_cls, some_tokens = network.frame_encoder(torch.from_numpy(np.stack(batch)))
-        cls.append(some_cls.half().numpy())
-        tokens.append(some_tokens.half().numpy())
+            some_cls, some_tokens = network.frame_encoder(
+                torch.from_numpy(np.stack(batch)).to(_device(network))
+            )
+        cls.append(some_cls.half().cpu().numpy())
+        tokens.append(some_tokens.half().cpu().numpy())
     arrays = {"cls": np.concatenate(cls), "tokens": np.concatenate(tokens)}
     _keep(kept, arrays)
     return Pictures(torch.from_numpy(arrays["cls"]), torch.from_numpy(arrays["tokens"]))
@@ -180,10 +182,11 @@ def _words(
         rows = slice(start, start + len(batch.ids))
         with torch.inference_mode():
             some_pooled, some_tokens = network.text_encoder(
-                torch.from_numpy(batch.ids), torch.from_numpy(batch.mask)
+                torch.from_numpy(batch.ids).to(_device(network)),
+                torch.from_numpy(batch.mask).to(_device(network)),
             )
-        pooled[rows] = some_pooled.numpy()
-        tokens[rows, : batch.ids.shape[1]] = some_tokens.half().numpy()
+        pooled[rows] = some_pooled.cpu().numpy()
+        tokens[rows, : batch.ids.shape[1]] = some_tokens.half().cpu().numpy()
         mask[rows, : batch.ids.shape[1]] = batch.mask
     # No text at all is not the encoder's answer to no words, but zeros, as at run time.
     empty = [row for row, text in enumerate(texts) if not text]
@@ -206,5 +209,9 @@ def _encoders_digest(network: Sgmn) -> str:
         digest.update(repr(module).encode())
         for name, tensor in module.state_dict().items():
             digest.update(name.encode())
-            digest.update(tensor.numpy().tobytes())
+            digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _device(network: Sgmn) -> torch.device:
+    return network.shared.projection.linear.weight.device

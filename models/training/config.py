@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.data.clip import Tier
+from models.losses.total import LossWeights
 from runtime.errors import UsageError
 
 if sys.version_info >= (3, 11):
@@ -22,6 +24,7 @@ Positive = Annotated[int, Field(ge=1)]
 Part = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PrecisionName = Literal["fp32", "bf16", "fp16"]
 
 
 class _Known:
@@ -50,22 +53,95 @@ class DataConfig(_Known):
 
 
 @dataclass(frozen=True)
-class HeadConfig(_Known):
-    """How to train text-guided attention, text half and re-ranker.
+class TrainerConfig(_Known):
+    """How weights are trained, whatever they are.
 
     Attributes:
-        steps: episodes.
-        batch: products in an episode.
+        steps: batches.
+        batch: products in a batch, over all processes.
         rate: peak learning rate.
-        visual_weight: weight of the pictures-only loss.
-        rerank_weight: weight of the second stage's loss.
+        warmup: share of the steps in which the rate rises.
+        floor: share of the rate that is left at the end of its cosine; 1 keeps it constant.
+        weight_decay: of matrices.
+        clip: longest gradient of all weights together; 0 does not clip.
+        ema: share of the averaged weights that stays in a step; 0 does not average.
+        validate_every: steps between validations; 0 never validates.
+        patience: validations without a better figure after which training stops; 0 goes on.
+        save_every: steps between states from which a killed run goes on.
+        precision: of the network on a GPU; a processor always uses ``fp32``.
     """
 
     steps: Count = 150
     batch: Annotated[int, Field(ge=2)] = 64
     rate: Rate = 3e-4
-    visual_weight: Weight = 1.0
-    rerank_weight: Weight = 1.0
+    warmup: Part = 0.1
+    floor: Part = 0.0
+    weight_decay: Weight = 0.01
+    clip: Weight = 1.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    validate_every: Count = 25
+    patience: Count = 0
+    save_every: Positive = 25
+    precision: PrecisionName = "bf16"
+
+
+@dataclass(frozen=True)
+class EpisodeConfig(_Known):
+    """How batches of products are drawn.
+
+    Attributes:
+        silent: share of queries without words, so that pictures alone carry their share.
+        held_out: share of a batch's products that count as never photographed: their pictures do
+            not teach the query side.
+    """
+
+    silent: Part = 0.5
+    held_out: Part = 0.0
+
+
+@dataclass(frozen=True)
+class LossConfig(_Known):
+    """Weights of the losses; what has weight 0 is not computed (spec section 3).
+
+    Attributes:
+        joint: contrastive, pictures and words against items.
+        visual: contrastive, pictures alone.
+        text: contrastive, words alone, over the queries that have some.
+        triplet: triplets of pictures.
+        graph: triplets between vectors before and after the graph of the batch.
+        regulariser: edges of that graph against distances.
+        pair: pair scorer over mined hard negatives.
+        rerank: second stage, over each query's shortlist.
+        hard_negatives: mined for each query.
+    """
+
+    joint: Weight = 1.0
+    visual: Weight = 1.0
+    text: Weight = 0.0
+    triplet: Weight = 0.0
+    graph: Weight = 0.0
+    regulariser: Weight = 0.0
+    pair: Weight = 0.0
+    rerank: Weight = 1.0
+    hard_negatives: Positive = 3
+
+    def weights(self) -> LossWeights:
+        """The weights alone."""
+        return LossWeights(**{f.name: getattr(self, f.name) for f in fields(LossWeights)})
+
+
+@dataclass(frozen=True)
+class EncoderConfig(_Known):
+    """Whether the encoders are trained as well, from pixels.
+
+    Attributes:
+        train: pictures and words pass through the encoders in every step. No features are kept
+            and nothing is set in closed form.
+        rate: factor on the run's learning rate.
+    """
+
+    train: bool = False
+    rate: Rate = 0.01
 
 
 @dataclass(frozen=True)
@@ -118,8 +194,12 @@ class TrainConfig(_Known):
         preset: of the network.
         seed: of every draw.
         shrink: share of the within-class covariance that whitening replaces by its mean variance.
+        frozen: beginnings of the names of head weights that are not trained on episodes.
         data: what is shown.
-        heads: how the heads are trained; no steps leave them as they start.
+        episodes: how it is shown.
+        train: how the heads are trained; no steps leave them as they start.
+        losses: towards what.
+        encoders: whether they are trained, too.
         projection: how the projection is trained; no steps leave it whitened.
         weights: of the encoders.
     """
@@ -127,8 +207,12 @@ class TrainConfig(_Known):
     preset: Literal["lite", "b32", "tiny"] = "lite"
     seed: Count = 7
     shrink: Part = 0.5
+    frozen: tuple[str, ...] = ("query_head.shared.projection", "query_head.temporal")
     data: DataConfig = field(default_factory=DataConfig)
-    heads: HeadConfig = field(default_factory=HeadConfig)
+    episodes: EpisodeConfig = field(default_factory=EpisodeConfig)
+    train: TrainerConfig = field(default_factory=TrainerConfig)
+    losses: LossConfig = field(default_factory=LossConfig)
+    encoders: EncoderConfig = field(default_factory=EncoderConfig)
     projection: ProjectionConfig = field(default_factory=ProjectionConfig)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
 
@@ -156,10 +240,21 @@ def read_config(path: Path) -> TrainConfig:
     try:
         return TypeAdapter(TrainConfig).validate_python(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise UsageError(
             f"{path} has unknown or impossible settings",
-            why=f"{place}: {first['msg']} ({error.error_count()} problems)",
+            why=f"{_told(error)} ({error.error_count()} problems)",
             fix="correct it after models/configs/lite.toml; store 0 is the demo's, not to train on",
         ) from error
+
+
+def _told(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "unexpected_keyword_argument":
+        return f"{place}: {first['msg']}" if place else first["msg"]
+    *sections, name = place.split(".")
+    known: Any = TrainConfig().as_dict()
+    for section in sections:
+        known = known[section]
+    near = get_close_matches(name, known, 1, 0.0)
+    return f"{place} is no setting; the nearest is {'.'.join((*sections, *near))}"

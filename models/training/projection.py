@@ -6,8 +6,8 @@ whitened start keeps most of both (measured on products left out).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,20 +17,30 @@ from torch import Tensor, nn
 from models.data.sampling import jittered
 from models.heads.norms import masked_mean, unit
 from models.heads.projection import SharedProjection
+from models.losses.contrastive import symmetric_info_nce
 from models.training.bank import FeatureBank
-from models.training.config import ProjectionConfig
-from models.training.losses import symmetric_info_nce
+from models.training.config import ProjectionConfig, TrainerConfig
+from models.training.optimiser import Group
 
-Progress = Callable[..., Iterable[Any]]
 SOURCES = ("photo", "clip", "store", "take")
+WARMEST = 60.0
+"""Largest inverse temperature."""
 
 
-class ProjectionTraining:
-    """One run over batches of distinct products.
+@dataclass(frozen=True)
+class Pooled:
+    """Pooled features of distinct products: frames [B, T, C], their mask [B, T], items [B, C]."""
+
+    frames: Tensor
+    frame_mask: Tensor
+    items: Tensor
+
+
+class PooledBatches:
+    """Draws batches of distinct products.
 
     Args:
-        projection: whitened; changed in place.
-        bank: encoded corpus.
+        bank: encoded corpora.
         groups: look-alike group of every product.
         config: how.
         frames: T, the most frames of a query.
@@ -40,78 +50,108 @@ class ProjectionTraining:
 
     def __init__(
         self,
-        projection: SharedProjection,
         bank: FeatureBank,
-        groups: list[str],
+        groups: Sequence[str],
         config: ProjectionConfig,
         *,
         frames: int,
         seed: int,
         allowed: set[int],
     ) -> None:
-        self._projection = projection
         self._bank = bank
         self._config = config
         self._frames = frames
-        self._rng = np.random.default_rng([seed, 17])
+        self._seed = seed
         self._shots: dict[int, dict[str, list[tuple[int, ...]]]] = {}
         for item, source, rows in bank.shots:
             if item in allowed and source in SOURCES:
                 self._shots.setdefault(item, {}).setdefault(source, []).append(rows)
-        self._groups: dict[str, list[int]] = {}
+        by_group: dict[str, list[int]] = {}
         for item in self._shots:
-            self._groups.setdefault(groups[item], []).append(item)
+            by_group.setdefault(groups[item], []).append(item)
+        self._groups = list(by_group.values())
+        real = np.array([any("photo" in self._shots[i] for i in g) for g in self._groups])
+        chances = np.where(real, config.real_weight, 1.0)
+        self._chances = chances / chances.sum()
 
-    def run(self, progress: Progress) -> float:
-        """Train and mix; returns the last batch's loss."""
-        weight = self._projection.linear.weight
-        start = weight.detach().clone()
-        scale = nn.Parameter(torch.tensor(20.0).log())
-        optimiser = torch.optim.Adam(
-            [{"params": [weight], "lr": self._config.rate}, {"params": [scale], "lr": 1e-3}]
+    def draw(self, step: int) -> Pooled:
+        """The batch of a step, always the same one."""
+        rng = np.random.default_rng([self._seed, 17, step])
+        # Look-alikes come together because they are the hard ones.
+        order = rng.choice(len(self._groups), len(self._groups), replace=False, p=self._chances)
+        items = [item for g in order for item in self._groups[g]][: self._config.batch]
+        rows, mask = self._frame_rows(items, rng)
+        return Pooled(
+            self._bank.frames.cls[rows].float(), mask, self._bank.items.cls[items].float()
         )
-        loss = torch.zeros(())
-        steps = range(self._config.steps)
-        for _ in progress(steps, label="Projection", total=self._config.steps):
-            loss = self._loss(scale.exp().clamp(max=60.0))
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        with torch.no_grad():
-            weight.copy_(start + self._config.keep * (weight - start))
-        return loss.item()
 
-    def _loss(self, scale: Tensor) -> Tensor:
-        items = self._chosen()
-        rows, mask = self._frame_rows(items)
-        projection = self._projection
-        frames = self._bank.frames.cls[rows.reshape(-1)].float()
-        seen = F.dropout(
-            projection.normalised(frames - projection.frame_mean), self._config.dropout
-        )
-        shop = self._bank.items.cls[torch.from_numpy(items)].float()
-        shown = F.dropout(projection.normalised(shop - projection.item_mean), self._config.dropout)
-        frame_vectors = unit(projection.linear(seen)).reshape(len(items), self._frames, -1)
-        queries = unit(masked_mean(frame_vectors, mask))
-        return symmetric_info_nce(queries @ unit(projection.linear(shown)).T, scale)
-
-    def _chosen(self) -> np.ndarray:
-        """Products of a batch, look-alikes together because they are the hard ones."""
-        groups = list(self._groups.values())
-        real = np.array([any("photo" in self._shots[i] for i in group) for group in groups])
-        chances = np.where(real, self._config.real_weight, 1.0)
-        order = self._rng.choice(len(groups), len(groups), replace=False, p=chances / chances.sum())
-        items = [item for g in order for item in groups[g]]
-        return np.array(items[: self._config.batch])
-
-    def _frame_rows(self, items: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _frame_rows(self, items: list[int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         rows = torch.zeros(len(items), self._frames, dtype=torch.long)
         mask = torch.zeros(len(items), self._frames)
         for i, item in enumerate(items):
             sources = list(self._shots[item].values())
-            shots = sources[self._rng.integers(len(sources))]
-            shot = shots[self._rng.integers(len(shots))]
-            picked = jittered(len(shot), self._frames, self._rng, fewer=1.0)
+            shots = sources[rng.integers(len(sources))]
+            shot = shots[rng.integers(len(shots))]
+            picked = jittered(len(shot), self._frames, rng, fewer=1.0)
             rows[i, : len(picked)] = torch.tensor([shot[p] for p in picked])
             mask[i, : len(picked)] = 1.0
         return rows, mask
+
+
+class ProjectionObjective:
+    """Pictures against shop pictures through the projection alone.
+
+    Every process computes the whole batch: there is nothing to encode.
+
+    Args:
+        projection: whitened; its matrix is changed in place.
+        dropout: share of features dropped on both sides.
+    """
+
+    def __init__(self, projection: SharedProjection, dropout: float) -> None:
+        self._projection = projection
+        self._dropout = dropout
+        self._weight = projection.linear.get_parameter("weight")
+        self._weight.requires_grad_(True)
+        self._start = self._weight.detach().clone()
+        self._scale = nn.Parameter(torch.tensor(20.0, device=self._start.device).log())
+
+    def groups(self) -> Sequence[Group]:
+        """The matrix, and the temperature ten times as fast."""
+        return [Group({"weight": self._weight}), Group({"scale": self._scale}, 10.0)]
+
+    def loss(self, batch: Pooled) -> Mapping[str, Tensor]:
+        """Both ways, every other product of the batch being wrong."""
+        projection, device = self._projection, self._weight.device
+        frames, mask = batch.frames.to(device), batch.frame_mask.to(device)
+        seen = self._dropped(projection.normalised(frames - projection.frame_mean))
+        shown = self._dropped(projection.normalised(batch.items.to(device) - projection.item_mean))
+        queries = unit(masked_mean(unit(projection.linear(seen)), mask))
+        scores = queries @ unit(projection.linear(shown)).T
+        scale = self._scale.exp().clamp(max=WARMEST)
+        return {"total": symmetric_info_nce(scores.float(), scale), "scale": scale}
+
+    @torch.no_grad()
+    def go(self, part: float) -> None:
+        """Go back to so far between the start (0) and the trained matrix (1)."""
+        self._weight.copy_(self._start + part * (self._weight - self._start))
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self._dropout)
+
+
+def trainer_config(config: ProjectionConfig) -> TrainerConfig:
+    """Constant rate, plain weights: what is kept of them `ProjectionObjective.go` says."""
+    return TrainerConfig(
+        steps=config.steps,
+        batch=config.batch,
+        rate=config.rate,
+        warmup=0.0,
+        floor=1.0,
+        weight_decay=0.0,
+        clip=0.0,
+        ema=0.0,
+        validate_every=0,
+        save_every=200,
+        precision="fp32",
+    )

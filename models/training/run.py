@@ -2,115 +2,138 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import subprocess
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from importlib.metadata import version
+import resource
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from models.backbones.registry import BACKBONES, TOKENIZER
+from models.backbones.registry import BACKBONES
 from models.config import PRESETS, NetworkConfig
 from models.data import sources
 from models.data.corpus import Corpus
+from models.data.validation import grocery_validation
 from models.sgmn import Sgmn, save_checkpoint
 from models.training.bank import FeatureBank, build_bank, join
 from models.training.config import TrainConfig
-from models.training.episodes import EpisodeSampler
-from models.training.heads import HeadTraining
-from models.training.projection import ProjectionTraining
-from models.training.whitening import whiten
+from models.training.curves import draw_curves
+from models.training.distributed import World, joined_world
+from models.training.folder import RunFolder, code_versions, git_state, write_json
+from models.training.pixels import PixelBatches, numbered
+from models.training.stages import Progress, Run, fit, fit_heads, sampler
+from models.training.state import Standing
+from models.training.validation import RetrievalValidation
 from runtime.bundle.files import file_digest
+from runtime.machine import describe
 from runtime.text import TextTokenizer
-from runtime.version import __version__
-
-Progress = Callable[..., Iterable[Any]]
-CHECKPOINT = "checkpoint.safetensors"
 
 
-def train(config: TrainConfig, data: Path, out: Path, progress: Progress) -> Path:
-    """Train a network.
+@dataclass(frozen=True)
+class Data:
+    """What a run learns from and is judged by.
+
+    Attributes:
+        corpora: trained on.
+        validation: clips never trained on.
+    """
+
+    corpora: tuple[Corpus, ...]
+    validation: Corpus
+
+    @property
+    def groups(self) -> list[str]:
+        """Look-alike group of every product, the corpora one after the other."""
+        return [item.group for corpus in self.corpora for item in corpus.items]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digest of every corpus by its name."""
+        every = (*self.corpora, self.validation)
+        return {corpus.items[0].key.partition("/")[0]: corpus.digest for corpus in every}
+
+
+def train(
+    config: TrainConfig, data: Path, out: Path, progress: Progress, *, restart: bool = False
+) -> Path:
+    """Train a network; goes on where a former call with the same settings and data ended.
 
     Args:
         config: the run's settings.
         data: GroceryLPR's folder, the one that holds ``dev``.
         out: the run's folder; encoded features are kept in ``features`` beside it.
         progress: shows how far the work is.
+        restart: begin anew, whatever is in the folder.
 
     Returns:
         The checkpoint; the tokenizer lies beside it.
+
+    Raises:
+        UsageError: the folder holds a run of other settings or data.
+        TrainingError: the run cannot go on.
+        ExportError: the encoders' weights cannot be used.
     """
+    began, folder = time.monotonic(), RunFolder(out)
+    known = Data(_corpora(config, data), grocery_validation(data))
+    digests = known.digests | _weights_digest(config)
+    if not restart:
+        folder.check(config.as_dict(), digests)
+    with joined_world() as world:
+        if world.first:
+            if restart:
+                folder.clear()
+            folder.begin(config.as_dict(), digests)
+            BACKBONES[config.preset].write_tokenizer(folder.tokenizer, config.weights.file)
+        world.wait()
+        network, encoders = _network(config)
+        run = Run(network, config, folder, progress, world)
+        fitted = _fit_pixels if config.encoders.train else _fit_features
+        standing = fitted(run, known)
+        if world.first:
+            notes = _notes(run, digests, encoders, standing)
+            draw_curves(folder)
+            save_checkpoint(folder.checkpoint, network.cpu(), notes)
+            write_json(folder.path / "run.json", {**notes, **_cost(world, standing, began)})
+        world.wait()
+    return folder.checkpoint
+
+
+def _fit_features(run: Run, data: Data) -> Standing:
+    # The first process encodes, the others read what it kept.
+    if not run.world.first:
+        run.world.wait()
+    cache = run.folder.path.parent / "features"
+    banks = [_encoded(run, corpus, cache) for corpus in (*data.corpora, data.validation)]
+    if run.world.first:
+        run.world.wait()
+    validation = RetrievalValidation(run.network, lambda: banks[-1])
+    return fit(run, join(banks[:-1]), data.groups, validation=validation)
+
+
+def _fit_pixels(run: Run, data: Data) -> Standing:
+    run.world.share(run.network.state_dict().values())
+    shots, said = numbered(data.corpora)
+    drawn = sampler(run, shots, said, data.groups, None)
+    words, config = _tokenizer(run), run.network.config
+    batches = PixelBatches(data.corpora, drawn, words, config, run.world)
+    quiet = replace(run, progress=lambda items, **_: items)
+
+    def bank() -> FeatureBank:
+        with TemporaryDirectory() as cache:
+            return _encoded(quiet, data.validation, Path(cache))
+
+    return fit_heads(run, batches, RetrievalValidation(run.network, bank))
+
+
+def _network(config: TrainConfig) -> tuple[Sgmn, str]:
+    """The network with its encoders' weights, and where those come from."""
     torch.manual_seed(config.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    network_config = _network_config(config)
-    words = _tokenizer(config, network_config.text_tokens, out / TOKENIZER)
-    network = Sgmn(network_config)
+    network = Sgmn(_network_config(config)).eval()
     encoders = network.load_pretrained(config.weights.file)
     network.requires_grad_(False)
-    corpora = _corpora(config, data)
-    bank = join([_encoded(c, network, words, out.parent / "features", progress) for c in corpora])
-    groups = [item.group for corpus in corpora for item in corpus.items]
-    loss = fit(network, bank, groups, config, out, progress)
-    notes = _notes(config, corpora, loss)
-    notes |= {"encoders": encoders, "tokenizer": file_digest(out / TOKENIZER)}
-    (out / "run.json").write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
-    save_checkpoint(out / CHECKPOINT, network.eval(), notes)
-    return out / CHECKPOINT
-
-
-def fit(
-    network: Sgmn,
-    bank: FeatureBank,
-    groups: list[str],
-    config: TrainConfig,
-    out: Path,
-    progress: Progress,
-    allowed: set[int] | None = None,
-) -> float:
-    """Whiten, train the heads, train the projection; returns the projection's last loss."""
-    shown = set(range(len(groups))) if allowed is None else allowed
-    network.query_head.requires_grad_(True)
-    network.item_head.requires_grad_(True)
-    network.reranker.requires_grad_(True)
-    whiten(network.shared.projection, bank, shown, config.shrink)
-    sampler = EpisodeSampler(
-        bank,
-        groups,
-        frames=network.config.frames,
-        batch=config.heads.batch,
-        seed=config.seed,
-        allowed=shown,
-    )
-    HeadTraining(network, bank, sampler, config.heads).run(out / "heads.csv", progress)
-    return ProjectionTraining(
-        network.shared.projection,
-        bank,
-        groups,
-        config.projection,
-        frames=network.config.frames,
-        seed=config.seed,
-        allowed=shown,
-    ).run(progress)
-
-
-def _corpora(config: TrainConfig, data: Path) -> list[Corpus]:
-    wanted = config.data
-    real = sources.grocery(data, tiers=wanted.clip_tiers, staged=wanted.staged)
-    stores = [
-        sources.synthetic(seed, views=wanted.store_views, takes=wanted.store_takes)
-        for seed in wanted.stores
-    ]
-    return [real, *stores]
-
-
-def _encoded(
-    corpus: Corpus, network: Sgmn, words: TextTokenizer, cache: Path, progress: Progress
-) -> FeatureBank:
-    return build_bank(corpus, network.eval(), words, cache, progress)
+    return network.to("cuda" if torch.cuda.is_available() else "cpu"), encoders
 
 
 def _network_config(config: TrainConfig) -> NetworkConfig:
@@ -119,37 +142,53 @@ def _network_config(config: TrainConfig) -> NetworkConfig:
     return replace(sizes, quick_gelu=quick_gelu)
 
 
-def _tokenizer(config: TrainConfig, max_tokens: int, place: Path) -> TextTokenizer:
-    """The encoder's tokenizer, kept in the run's folder for the export."""
-    BACKBONES[config.preset].write_tokenizer(place, config.weights.file)
-    return TextTokenizer.load(place, max_tokens)
+def _corpora(config: TrainConfig, data: Path) -> tuple[Corpus, ...]:
+    wanted = config.data
+    real = sources.grocery(data, tiers=wanted.clip_tiers, staged=wanted.staged)
+    stores = [
+        sources.synthetic(seed, views=wanted.store_views, takes=wanted.store_takes)
+        for seed in wanted.stores
+    ]
+    return (real, *stores)
 
 
-def _notes(config: TrainConfig, corpora: list[Corpus], loss: float) -> dict[str, Any]:
+def _encoded(run: Run, corpus: Corpus, cache: Path) -> FeatureBank:
+    return build_bank(corpus, run.network, _tokenizer(run), cache, run.progress)
+
+
+def _tokenizer(run: Run) -> TextTokenizer:
+    return TextTokenizer.load(run.folder.tokenizer, run.network.config.text_tokens)
+
+
+def _weights_digest(config: TrainConfig) -> dict[str, str]:
+    file = config.weights.file
+    return {"weights": file_digest(file)} if file is not None and file.is_file() else {}
+
+
+def _notes(run: Run, digests: dict[str, str], encoders: str, standing: Standing) -> dict[str, Any]:
+    """What goes into the checkpoint: nothing that differs between equal runs."""
     return {
-        "config": config.as_dict(),
-        "data": [corpus.digest for corpus in corpora],
-        "commit": _commit(),
-        "projection_loss": round(loss, 5),
-        "versions": {
-            "sgmn-edge": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "numpy", "opencv-python-headless")},
-        },
+        "config": run.config.as_dict(),
+        "seed": run.config.seed,
+        "data": digests,
+        "encoders": encoders,
+        "tokenizer": file_digest(run.folder.tokenizer),
+        "git": git_state(),
+        "versions": code_versions(),
+        "steps": standing.step,
+        "best_step": standing.best_step,
+        "best_figure": standing.best_figure,
     }
 
 
-def _commit() -> str:
-    place = Path(__file__).parent
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=place,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return answer.stdout.strip()
+def _cost(world: World, standing: Standing, began: float) -> dict[str, Any]:
+    cuda = torch.cuda.is_available()
+    return {
+        "machine": describe(),
+        "processes": world.size,
+        "threads": torch.get_num_threads(),
+        "training_seconds": round(standing.seconds, 1),
+        "last_call_seconds": round(time.monotonic() - began, 1),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated() if cuda else None,
+    }

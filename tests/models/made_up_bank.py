@@ -14,7 +14,7 @@ from models.backbones.tiny import tiny_tokenizer
 from models.config import TINY
 from models.data.corpus import Corpus, CorpusItem, Shot
 from models.training.bank import FeatureBank, Pictures, Words
-from models.training.config import HeadConfig, ProjectionConfig, TrainConfig
+from models.training.config import ProjectionConfig, TrainConfig, TrainerConfig
 from runtime.text import TextTokenizer
 
 COUNT, SHOWN = 8, 3
@@ -33,7 +33,7 @@ def tokenizer() -> TextTokenizer:
 def small_config(**projection: Any) -> TrainConfig:
     return TrainConfig(
         preset="tiny",
-        heads=HeadConfig(steps=12, batch=6, rate=1e-2),
+        train=TrainerConfig(steps=12, batch=6, rate=1e-2),
         projection=ProjectionConfig(**{"steps": 8, "batch": 6, "rate": 1e-3, **projection}),
     )
 

@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 
 WRONG = {
     "unknown key": "speed = 3",
-    "unknown key of a section": "[heads]\nspeed = 3",
+    "unknown key of a section": "[train]\nspeed = 3",
     "unknown section": "[graph]\nlayers = 2",
     "unknown preset": 'preset = "b16"',
     "weights for a preset that has its own": 'preset = "lite"\n[weights]\nclip = "clip.pt"',
@@ -23,15 +23,19 @@ WRONG = {
     "the demo store": "[data]\nstores = [1, 0, 2]",
     "a store that is no number": '[data]\nstores = ["one"]',
     "stores that are no list": "[data]\nstores = 3",
-    "a section that is no table": "heads = 3",
+    "a section that is no table": "train = 3",
     "an unknown tier": '[data]\nclip_tiers = ["L9"]',
-    "steps in words": '[heads]\nsteps = "many"',
-    "fewer steps than none": "[heads]\nsteps = -1",
+    "steps in words": '[train]\nsteps = "many"',
+    "fewer steps than none": "[train]\nsteps = -1",
     "more than everything": "shrink = 1.5",
     "a single product": "[projection]\nbatch = 1",
     "too far": "[projection]\nkeep = 1.5",
     "everything dropped": "[projection]\ndropout = 1.0",
     "a rate that is no number": "[projection]\nrate = nan",
+    "a frozen average": "[train]\nema = 1.0",
+    "an unknown precision": '[train]\nprecision = "int8"',
+    "never saved": "[train]\nsave_every = 0",
+    "a negative loss": "[losses]\nvisual = -1",
     "not TOML": "preset == lite",
     "not text": "\xff\xfe",
 }
@@ -48,7 +52,7 @@ def test_the_shipped_settings_are_read() -> None:
     assert config.preset == "lite"
     assert isinstance(config.data.stores, tuple)
     assert 0 not in config.data.stores
-    assert json.loads(json.dumps(config.as_dict()))["heads"]["steps"] == config.heads.steps
+    assert json.loads(json.dumps(config.as_dict()))["train"]["steps"] == config.train.steps
 
 
 def test_what_is_not_set_keeps_its_default(tmp_path: Path) -> None:
@@ -57,7 +61,7 @@ def test_what_is_not_set_keeps_its_default(tmp_path: Path) -> None:
     assert (config.preset, config.seed, config.data.stores) == ("tiny", TrainConfig().seed, (4,))
     assert config.data.clip_tiers == ()
     assert config.projection.keep == 1.0
-    assert config.heads == TrainConfig().heads
+    assert config.train == TrainConfig().train
 
 
 @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG.keys())
@@ -75,6 +79,24 @@ def test_wrong_settings_are_refused_before_any_work(tmp_path: Path, text: str) -
 def test_the_error_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"projection\.keep"):
         read_config(_written(tmp_path, WRONG["too far"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("[train]\nwarm_up = 0.1", "train.warm_up is no setting; the nearest is train.warmup"),
+        ("[trian]\nsteps = 3", "trian is no setting; the nearest is train"),
+        ("[losses]\nre-rank = 1", "losses.re-rank is no setting; the nearest is losses.rerank"),
+    ],
+)
+def test_the_error_names_the_nearest_setting(tmp_path: Path, text: str, nearest: str) -> None:
+    with pytest.raises(UsageError, match=nearest):
+        read_config(_written(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["lite", "zero_shot", "tiny"])
+def test_every_shipped_file_of_settings_is_read(name: str) -> None:
+    read_config(REPOSITORY / "models" / "configs" / f"{name}.toml")
 
 
 def test_missing_settings_are_refused(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from dataclasses import replace
@@ -13,11 +12,14 @@ import torch
 from click.testing import CliRunner
 
 from models.commands import train
+from models.losses.contrastive import listwise, symmetric_info_nce
 from models.sgmn import Sgmn, load_checkpoint
-from models.training.config import HeadConfig, TrainConfig
-from models.training.losses import listwise, symmetric_info_nce
-from models.training.run import fit
+from models.training.config import TrainConfig, TrainerConfig
+from models.training.folder import RunFolder
+from models.training.log import read_log
+from models.training.stages import Run, fit
 from models.training.whitening import whiten
+from runtime.errors import TrainingError
 from tests.models.made_up_bank import COUNT, made_up_bank, quiet, small_config
 from tests.models.made_up_shop import make_grocery
 from tests.models.tiny_network import fresh_network
@@ -32,38 +34,35 @@ def _trained(
     config: TrainConfig | None = None,
     allowed: set[int] | None = None,
     ruined: frozenset[int] = frozenset(),
-) -> tuple[Sgmn, float]:
+) -> Sgmn:
     network = fresh_network()
     network.requires_grad_(False)
     bank, config = made_up_bank(ruined), config or small_config()
-    torch.manual_seed(config.seed)
-    return network, fit(network, bank, GROUPS, config, out, quiet, allowed)
-
-
-def _losses(out: Path) -> list[dict[str, float]]:
-    with (out / "heads.csv").open(encoding="utf-8", newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    folder = RunFolder(out)
+    folder.clear()
+    folder.begin(config.as_dict(), {})
+    fit(Run(network, config, folder, quiet), bank, GROUPS, allowed=allowed)
+    return network
 
 
 def test_losses_are_finite_and_logged_for_every_step(tmp_path: Path) -> None:
-    _, loss = _trained(tmp_path)
-    rows = _losses(tmp_path)
-    assert math.isfinite(loss)
-    assert [row["step"] for row in rows] == list(range(12))
-    assert all(math.isfinite(value) for row in rows for value in row.values())
+    _trained(tmp_path)
+    for name, steps in (("log", 12), ("projection", 8)):
+        columns = read_log(tmp_path / f"{name}.csv")
+        assert columns["step"] == list(range(steps))
+        assert all(math.isfinite(value) for values in columns.values() for value in values)
 
 
 def test_what_reads_words_learns(tmp_path: Path) -> None:
-    config = TrainConfig(preset="tiny", heads=HeadConfig(steps=60, batch=6, rate=1e-2))
+    config = TrainConfig(preset="tiny", train=TrainerConfig(steps=60, batch=6, rate=1e-2))
     _trained(tmp_path, config)
-    rows = _losses(tmp_path)
-    first, last = (sum(r["rerank"] for r in part) for part in (rows[:10], rows[-10:]))
-    assert last < first
+    losses = read_log(tmp_path / "log.csv")["rerank"]
+    assert sum(losses[-10:]) < sum(losses[:10])
 
 
 def test_heads_move_and_encoders_stay(tmp_path: Path) -> None:
     before = fresh_network().state_dict()
-    after = _trained(tmp_path)[0].state_dict()
+    after = _trained(tmp_path).state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert {"reranker.evidence.2.weight", "query_head.shared.attention.out.weight"} <= moved
     assert "query_head.shared.projection.linear.weight" in moved
@@ -77,7 +76,7 @@ def test_the_projection_goes_exactly_the_kept_part_of_the_way(tmp_path: Path, ke
     start = fresh_network()
     whiten(start.shared.projection, made_up_bank(), set(range(COUNT)))
     ends = [
-        _trained(tmp_path, small_config(keep=k))[0].shared.projection.linear.weight
+        _trained(tmp_path, small_config(keep=k)).shared.projection.linear.weight
         for k in (keep, 1.0)
     ]
     origin = start.shared.projection.linear.weight
@@ -86,8 +85,7 @@ def test_the_projection_goes_exactly_the_kept_part_of_the_way(tmp_path: Path, ke
 
 
 def test_two_runs_give_the_same_weights(tmp_path: Path) -> None:
-    (one, loss), (two, same) = _trained(tmp_path), _trained(tmp_path)
-    assert loss == same
+    one, two = _trained(tmp_path), _trained(tmp_path)
     ours, theirs = one.state_dict(), two.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -95,35 +93,31 @@ def test_two_runs_give_the_same_weights(tmp_path: Path) -> None:
 def test_another_seed_gives_other_weights(tmp_path: Path) -> None:
     config = small_config()
     other = replace(config, seed=8)
-    weights = [_trained(tmp_path, c)[0].shared.projection.linear.weight for c in (config, other)]
+    weights = [_trained(tmp_path, c).shared.projection.linear.weight for c in (config, other)]
     assert not torch.equal(*weights)
 
 
 def test_held_out_products_are_never_touched(tmp_path: Path) -> None:
-    network, loss = _trained(tmp_path, allowed=SHOWN, ruined=HELD_OUT)
-    assert math.isfinite(loss)
+    network = _trained(tmp_path, allowed=SHOWN, ruined=HELD_OUT)
     assert all(bool(torch.isfinite(t).all()) for t in network.state_dict().values())
 
 
 def test_touching_a_held_out_product_would_be_seen(tmp_path: Path) -> None:
     """The test above can fail: with those products allowed the weights are ruined."""
-    try:
-        network, _ = _trained(tmp_path, allowed=SHOWN | {4}, ruined=HELD_OUT)
-    except RuntimeError:  # the whitening's eigenvalues of NaN
-        return
-    assert not all(bool(torch.isfinite(t).all()) for t in network.state_dict().values())
+    with pytest.raises((RuntimeError, TrainingError)):  # NaN in the whitening or in a loss
+        _trained(tmp_path, allowed=SHOWN | {4}, ruined=HELD_OUT)
 
 
 def test_few_steps_are_enough(tmp_path: Path) -> None:
     for steps in (1, 2, 9, 10, 11):
-        config = TrainConfig(preset="tiny", heads=HeadConfig(steps=steps, batch=4))
+        config = TrainConfig(preset="tiny", train=TrainerConfig(steps=steps, batch=4))
         _trained(tmp_path, config)
-        assert len(_losses(tmp_path)) == steps
+        assert len(read_log(tmp_path / "log.csv")["step"]) == steps
 
 
 def test_no_steps_leave_the_whitened_start(tmp_path: Path) -> None:
     config = replace(small_config(steps=0, keep=1.0), shrink=1.0)
-    network, _ = _trained(tmp_path, replace(config, heads=HeadConfig(steps=0)))
+    network = _trained(tmp_path, replace(config, train=TrainerConfig(steps=0)))
     expected = fresh_network()
     whiten(expected.shared.projection, made_up_bank(), set(range(COUNT)), 1.0)
     ours, theirs = network.state_dict(), expected.state_dict()
@@ -163,7 +157,7 @@ def test_the_command_trains_from_data_to_checkpoint(tmp_path: Path) -> None:
     settings = tmp_path / "run.toml"
     settings.write_text(
         'preset = "tiny"\n[data]\nstores = []\nstaged = 1\n'
-        "[heads]\nsteps = 3\nbatch = 4\n[projection]\nsteps = 2\nbatch = 4\n",
+        "[train]\nsteps = 3\nbatch = 4\n[projection]\nsteps = 2\nbatch = 4\n",
         encoding="utf-8",
     )
     arguments = ["--config", str(settings), "--data", str(root), "--out", str(out), "--json"]
@@ -171,7 +165,12 @@ def test_the_command_trains_from_data_to_checkpoint(tmp_path: Path) -> None:
     assert json.loads(answer.stdout) == {"checkpoint": str(out / "checkpoint.safetensors")}
     network, notes = load_checkpoint(out / "checkpoint.safetensors")
     assert network.config.preset == "tiny"
-    assert notes == json.loads((out / "run.json").read_text(encoding="utf-8"))
-    assert notes["config"]["heads"]["steps"] == 3
-    assert len(notes["data"]) == 1
+    run = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert notes == {name: run[name] for name in notes}
+    assert notes["config"]["train"]["steps"] == 3
+    assert notes["config"] == json.loads((out / "config.json").read_text())["config"]
+    assert set(notes["data"]) == {"grocery", "validation"}
+    assert set(notes["git"]) == {"commit", "dirty"}
+    assert run["peak_memory_bytes"] > 0
+    assert (out / "curves.svg").read_text(encoding="utf-8").startswith("<svg")
     assert (tmp_path / "runs" / "features").is_dir()

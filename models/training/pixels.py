@@ -1,0 +1,128 @@
+"""Batches of pictures and words themselves, for training the encoders as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.config import NetworkConfig
+from models.data.corpus import Corpus, Picture
+from models.sgmn import Sgmn
+from models.training.distributed import World
+from models.training.episodes import Draw, Episode, EpisodeSampler, Shots
+from runtime.preprocess import frame_input, letterbox
+from runtime.text import TextTokenizer
+
+
+@dataclass(frozen=True)
+class PixelEpisode:
+    """One process's part of a batch before the encoders.
+
+    Attributes:
+        whole: what the whole batch shows.
+        own: what this part shows.
+        frames: uint8 [N, T, S, S, 3] RGB, black where there is no frame.
+        items: uint8 [N, S, S, 3] RGB.
+        words: ids and mask of the speech, int64 [N, L] each.
+        titles: ids and mask of the titles, likewise.
+    """
+
+    whole: Draw
+    own: Draw
+    frames: Tensor
+    items: Tensor
+    words: tuple[Tensor, Tensor]
+    titles: tuple[Tensor, Tensor]
+
+    def encoded(self, network: Sgmn) -> Episode:
+        """Through the network's encoders, with gradients."""
+        device = network.shared.projection.linear.weight.device
+        mask, spoken = self.own.frame_mask.to(device), self.own.spoken.to(device)[:, None]
+        cls, tokens = network.frame_encoder(self.frames.to(device).flatten(0, 1))
+        item = network.frame_encoder(self.items.to(device))
+        pooled, words = network.text_encoder(*(x.to(device) for x in self.words))
+        title = network.text_encoder(*(x.to(device) for x in self.titles))
+        query = (
+            cls.reshape(*mask.shape, -1) * mask[..., None],
+            tokens.reshape(*mask.shape, *tokens.shape[1:]) * mask[..., None, None],
+            mask,
+            pooled * spoken,
+            words * spoken[..., None],
+            self.words[1].to(device) * spoken,
+        )
+        return Episode(self.whole, query, (*item, *title, self.titles[1].to(device).float()))
+
+
+class PixelBatches:
+    """Episodes whose pictures are loaded, drawn and cut when they are shown.
+
+    Args:
+        corpora: numbered one after the other, as `numbered` does.
+        sampler: draws what is shown.
+        tokenizer: of the text encoder.
+        config: of the network.
+        world: whose part to load.
+    """
+
+    def __init__(
+        self,
+        corpora: Sequence[Corpus],
+        sampler: EpisodeSampler,
+        tokenizer: TextTokenizer,
+        config: NetworkConfig,
+        world: World,
+    ) -> None:
+        self._items = [item for corpus in corpora for item in corpus.items]
+        self._frames = [p for c in corpora for shot in c.shots for p in shot.pictures]
+        self._sentences = [text for c in corpora for _, text in c.sentences]
+        self._sampler = sampler
+        self._tokenizer = tokenizer
+        self._config = config
+        self._world = world
+
+    def draw(self, step: int) -> PixelEpisode:
+        """This process's part of the episode of a step."""
+        whole = self._sampler.draw(step)
+        own = whole.part(self._world.part(len(whole.items)))
+        size = self._config.image_size
+        frames = torch.zeros(*own.frames.shape, size, size, 3, dtype=torch.uint8)
+        for place in own.frame_mask.nonzero().tolist():
+            row = int(own.frames[tuple(place)])
+            frames[tuple(place)] = self._cut(self._frames[row], frame_input)
+        items = [self._items[i] for i in own.items.tolist()]
+        shop = [self._cut(item.image, _letterboxed) for item in items]
+        said = [self._sentences[row] for row in own.sentences.tolist()]
+        titles = [f"{item.title}. {item.description}".strip() for item in items]
+        return PixelEpisode(
+            whole, own, frames, torch.stack(shop), self._encoded(said), self._encoded(titles)
+        )
+
+    def _cut(self, picture: Picture, cut: Callable[..., np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(cut(picture(), self._config.image_size)))
+
+    def _encoded(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        words = self._tokenizer.encode(texts)
+        return torch.from_numpy(words.ids), torch.from_numpy(words.mask)
+
+
+def numbered(corpora: Sequence[Corpus]) -> tuple[Shots, list[int]]:
+    """Shots and the product of every sentence, as `bank.join` numbers them."""
+    shots: list[tuple[int, str, tuple[int, ...]]] = []
+    said: list[int] = []
+    items = frames = 0
+    for corpus in corpora:
+        for shot in corpus.shots:
+            rows = tuple(range(frames, frames + len(shot.pictures)))
+            shots.append((shot.item + items, shot.source, rows))
+            frames += len(shot.pictures)
+        said += [item + items for item, _ in corpus.sentences]
+        items += len(corpus.items)
+    return shots, said
+
+
+def _letterboxed(picture: np.ndarray, size: int) -> np.ndarray:
+    return letterbox(picture, size, antialias=True)
