@@ -53,6 +53,27 @@ class DataConfig(_Known):
 
 
 @dataclass(frozen=True)
+class ClosedFormConfig(_Known):
+    """What is set without gradients.
+
+    Attributes:
+        shrink: share of the within-class covariance that whitening replaces by its mean variance.
+        remember: whether the item head's memory is filled.
+        share: how much of an item's own vector stays beside what the memory adds.
+        ridge: of the memory's regression.
+        picture_share: weight of pictures against texts in the memory's likeness of items.
+        patch_weight: of the agreement of places in the second stage.
+    """
+
+    shrink: Part = 0.2
+    remember: bool = True
+    share: Part = 0.5
+    ridge: Rate = 1.0
+    picture_share: Part = 0.6
+    patch_weight: Weight = 1.6
+
+
+@dataclass(frozen=True)
 class TrainerConfig(_Known):
     """How weights are trained, whatever they are.
 
@@ -193,8 +214,8 @@ class TrainConfig(_Known):
     Attributes:
         preset: of the network.
         seed: of every draw.
-        shrink: share of the within-class covariance that whitening replaces by its mean variance.
         frozen: beginnings of the names of head weights that are not trained on episodes.
+        closed_form: what is set before.
         data: what is shown.
         episodes: how it is shown.
         train: how the heads are trained; no steps leave them as they start.
@@ -206,8 +227,13 @@ class TrainConfig(_Known):
 
     preset: Literal["lite", "b32", "tiny"] = "lite"
     seed: Count = 7
-    shrink: Part = 0.5
-    frozen: tuple[str, ...] = ("query_head.shared.projection", "query_head.temporal")
+    frozen: tuple[str, ...] = (
+        "query_head.shared.projection",
+        "query_head.shared.patches",
+        "query_head.temporal",
+        "reranker.patch_weight",
+    )
+    closed_form: ClosedFormConfig = field(default_factory=ClosedFormConfig)
     data: DataConfig = field(default_factory=DataConfig)
     episodes: EpisodeConfig = field(default_factory=EpisodeConfig)
     train: TrainerConfig = field(default_factory=TrainerConfig)
