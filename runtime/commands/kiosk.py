@@ -13,6 +13,7 @@ import click
 from runtime.commands.options import bundle_option, catalog_option, speech_model_option
 from runtime.commands.output import note, printable
 from runtime.commands.speech import NO_MODEL
+from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime.capture.reopening import Status
@@ -63,6 +64,12 @@ def kiosk(
 
     An event is printed whenever what is shown changes.
     """
+    if not camera.strip():
+        raise UsageError(
+            "--camera is empty",
+            why="it names no camera",
+            fix="give a number such as 0, a path below /dev/v4l/by-id, or a URL",
+        )
     from runtime.bundle.shipped import shipped_bundle
     from runtime.capture.live_camera import LiveCamera
     from runtime.capture.reopening import ReopeningCamera
