@@ -13,7 +13,12 @@ import numpy as np
 
 from runtime.catalog import record
 from runtime.catalog.catalog import CatalogStats, FloatArray, Hit, Item, ItemVectors
-from runtime.catalog.database import database_errors, open_database, require_catalog
+from runtime.catalog.database import (
+    database_errors,
+    open_database,
+    require_catalog,
+    require_own_folder,
+)
 from runtime.catalog.encoded import EncodedCache
 from runtime.catalog.image_store import ImageStore
 from runtime.catalog.images import read_image
@@ -90,7 +95,8 @@ class SqliteCatalog(Closable):
             create: make the catalog where there is none.
 
         Raises:
-            CatalogError: another writer is at work, or the database is damaged or too new.
+            CatalogError: another writer is at work, the database is damaged or too new, or the
+                folder holds other things.
         """
         if folder.exists() and not folder.is_dir():
             raise CatalogError(
@@ -100,6 +106,7 @@ class SqliteCatalog(Closable):
             )
         if create:
             folder.mkdir(parents=True, exist_ok=True)
+            require_own_folder(folder)
         else:
             require_catalog(folder)
         lock = WriterLock(folder)
