@@ -97,7 +97,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
                 _check_pixels(image, name)
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(name, str(error)) from error
+        raise _too_many_pixels(name, "it may be a decompression bomb") from error
     except UnidentifiedImageError as error:
         why = "the file is empty" if not data else f"it is none of {', '.join(SUFFIXES)}"
         raise FeedError(f"{name} is not an image", why=why, fix=_REPLACE) from error

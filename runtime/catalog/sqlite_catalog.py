@@ -20,7 +20,12 @@ from runtime.catalog.catalog import (
     ItemVectors,
     PhotoVector,
 )
-from runtime.catalog.database import database_errors, open_database, require_catalog
+from runtime.catalog.database import (
+    database_errors,
+    open_database,
+    require_catalog,
+    require_own_folder,
+)
 from runtime.catalog.image_store import ImageStore
 from runtime.catalog.images import read_image
 from runtime.catalog.lock import WriterLock
@@ -115,7 +120,8 @@ class SqliteCatalog(Closable):
             publisher: makes the vectors of what `publish` writes.
 
         Raises:
-            CatalogError: another writer is at work, or the database is damaged or too new.
+            CatalogError: another writer is at work, the database is damaged or too new, or the
+                folder holds other things.
         """
         if folder.exists() and not folder.is_dir():
             raise CatalogError(
@@ -125,6 +131,7 @@ class SqliteCatalog(Closable):
             )
         if create:
             folder.mkdir(parents=True, exist_ok=True)
+            require_own_folder(folder)
         else:
             require_catalog(folder)
         lock = WriterLock(folder)

@@ -15,6 +15,7 @@ from runtime.commands.catalog import catalog
 from runtime.errors import FeedError, UsageError
 from tests.conftest import REPOSITORY
 from tests.runtime.catalog.conftest import BUNDLE, FakeItemEncoder, Shop
+from tests.runtime.running import run_sgmn
 
 
 class FakeNetwork(FakeItemEncoder):
@@ -108,6 +109,16 @@ def test_for_people(shop: Shop) -> None:
     assert "1 products" in say("rollback", *place)
     with SqliteCatalog.open(shop.catalog, BUNDLE) as opened:
         assert len(opened.items()) == 1
+
+
+def test_a_terminal_without_the_letters_of_a_title_gets_their_numbers(shop: Shop) -> None:
+    shop.add(1).rows["p1"]["title"] = "蛋"
+    shop.import_all()
+    said = run_sgmn(
+        "catalog", "list", "--catalog", shop.catalog, environment={"PYTHONIOENCODING": "ascii"}
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "\\u86cb" in said.stdout
 
 
 def test_rollback_makes_no_catalog(shop: Shop) -> None:

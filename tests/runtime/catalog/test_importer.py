@@ -139,6 +139,24 @@ def test_a_broken_image_is_told_by_line_and_the_rest_is_kept(shop: Shop) -> None
     assert shop.import_all().encoded == 1, "the others were in the cache"
 
 
+def test_a_folder_of_other_things_is_left_alone(shop: Shop) -> None:
+    """The shop's own images would otherwise be deleted as leftovers of the catalog."""
+    shop.add(1, 2).catalog = shop.feed.parent
+    with pytest.raises(CatalogError, match="not empty"):
+        shop.import_all()
+    assert sorted(place.name for place in shop.feed.parent.iterdir()) == ["feed.csv", "images"]
+    shop.catalog = shop.feed.parent / "images"
+    with pytest.raises(CatalogError, match="not empty"):
+        shop.import_all()
+    assert len(list((shop.feed.parent / "images").iterdir())) == 2
+
+
+def test_an_import_killed_before_its_database_was_made_is_taken_up(shop: Shop) -> None:
+    shop.catalog.mkdir()
+    (shop.catalog / "writer.lock").touch()
+    assert shop.add(1).import_all().added == 1
+
+
 def test_unusable_images_are_found_before_anything_is_encoded(shop: Shop) -> None:
     shop.add(*range(12))
     for number in (3, 9):
