@@ -177,9 +177,7 @@ class Network(Closable):
         """Join at most T frames and the speech text (or None) into a query."""
         view = window(frames, self._frames, self._cls_size, self._token_shape)
         out = self._engines["query_head"].run({**self._head_inputs(view, text)})
-        return Query(
-            out["query"][0], out["nodes"], out["patches"], out["attention"][0], view.mask
-        )
+        return Query(out["query"][0], out["nodes"], out["patches"], out["attention"][0], view.mask)
 
     def encode_items(
         self, images: npt.NDArray[np.uint8], texts: Sequence[tuple[str, str]]

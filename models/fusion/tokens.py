@@ -80,7 +80,11 @@ class PictureTokens(nn.Module):
             [N, T, M, G]; the first token comes from the node.
         """
         batch, frames = patches.shape[:2]
-        square = patches[:, :, : self.count].transpose(2, 3).reshape(batch * frames, -1, self.grid, self.grid)
+        square = (
+            patches[:, :, : self.count]
+            .transpose(2, 3)
+            .reshape(batch * frames, -1, self.grid, self.grid)
+        )
         pooled = F.avg_pool2d(square, 3, 2).flatten(2).transpose(1, 2)
         pooled = self.patch(pooled).reshape(batch, frames, -1, node.shape[-1])
         tokens = torch.cat([node[:, :, None], pooled], 2) + self.places

@@ -9,7 +9,9 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def patch_agreement(patches: Tensor, frame_mask: Tensor, item_patches: Tensor, views: int) -> Tensor:
+def patch_agreement(
+    patches: Tensor, frame_mask: Tensor, item_patches: Tensor, views: int
+) -> Tensor:
     """How well each candidate's places are found in the clip's frames and the other way round.
 
     View is compared with view. Of every frame's cosines between places, the best for each of the

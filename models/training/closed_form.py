@@ -79,9 +79,7 @@ def whiten(
     projection.linear.weight.copy_(matrix / (x @ matrix.T).norm(dim=1).mean())
 
 
-def whiten_patches(
-    patches: PatchNodes, bank: FeatureBank, photos: Tensor, items: Tensor
-) -> None:
+def whiten_patches(patches: PatchNodes, bank: FeatureBank, photos: Tensor, items: Tensor) -> None:
     """Set the patches' means and matrix: principal directions of photos' tokens, whitened.
 
     Args:

@@ -92,7 +92,10 @@ class PublishRule(_Part):
     """How item vectors are made when a catalog is published."""
 
     memory_share: float = Field(
-        default=0.4, ge=0, le=1, description="of the network's vector in that of an item with photos"
+        default=0.4,
+        ge=0,
+        le=1,
+        description="of the network's vector in that of an item with photos",
     )
     bonus: float = Field(default=0.06, description="bias of items without photos beside some with")
     hubness: float = Field(

@@ -79,7 +79,11 @@ class SqliteCatalog(Closable):
 
     @classmethod
     def open(
-        cls, folder: Path, bundle_digest: str | None = None, *, publisher: Publisher = PHOTO_PUBLISHER
+        cls,
+        folder: Path,
+        bundle_digest: str | None = None,
+        *,
+        publisher: Publisher = PHOTO_PUBLISHER,
     ) -> SqliteCatalog:
         """Open a published catalog.
 

@@ -36,9 +36,7 @@ def demo_catalog(store: Store, network: Network, progress: Progress) -> Iterator
     digest = network.bundle.digest
     with TemporaryDirectory(prefix="sgmn-demo-") as folder:
         place = Path(folder) / "catalog"
-        import_feed(
-            store.feed, place, network, digest, progress, publisher=network.publisher
-        )
+        import_feed(store.feed, place, network, digest, progress, publisher=network.publisher)
         with SqliteCatalog.open(place, digest) as catalog:
             yield catalog
 

@@ -26,11 +26,7 @@ REMEMBERED = 4096
 
 _WORD = re.compile(r"[^\W_]+")
 _STOP = frozenset(
-    """a an and are as at be been but by can could do does for from had has have he her here hers
-    him his how i if in into is it its just let like me more most my no nor not of off on one only
-    or other our out over own same she so some such than that the their them then there these they
-    this those to too up us very was we well were what when where which while who whom why will
-    with you your""".split()
+    ["a", "an", "and", "are", "as", "at", "be", "been", "but", "by", "can", "could", "do", "does", "for", "from", "had", "has", "have", "he", "her", "here", "hers", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "just", "let", "like", "me", "more", "most", "my", "no", "nor", "not", "of", "off", "on", "one", "only", "or", "other", "our", "out", "over", "own", "same", "she", "so", "some", "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "up", "us", "very", "was", "we", "well", "were", "what", "when", "where", "which", "while", "who", "whom", "why", "will", "with", "you", "your"]
 )
 
 
@@ -141,9 +137,7 @@ def _shares(title: Sequence[str], rarity: Mapping[str, float]) -> dict[str, floa
     return {word: rarity[word] / total for word in sorted(set(title))} if total > 0 else {}
 
 
-def _bm25(
-    texts: Sequence[Sequence[str]], rarity: Mapping[str, float]
-) -> list[dict[str, float]]:
+def _bm25(texts: Sequence[Sequence[str]], rarity: Mapping[str, float]) -> list[dict[str, float]]:
     mean = sum(map(len, texts)) / max(1, len(texts))
     found = []
     for text in texts:
