@@ -20,9 +20,17 @@ _path = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--clips", "manifest", type=_path, required=True, help="Manifest, a clip a line.")
+@click.option(
+    "--format",
+    "data_format",
+    type=click.Choice(["grocery", "lpr4m", "movingfashion"]),
+    default="grocery",
+    show_default=True,
+    help="Of the data; the last two take --root alone and run the published protocol.",
+)
+@click.option("--clips", "manifest", type=_path, help="Manifest, a clip a line.")
 @click.option("--root", type=_path, required=True, help="Folder the photo paths are relative to.")
-@click.option("--catalog", type=_path, required=True, help="Feed of the products.")
+@click.option("--catalog", type=_path, help="Feed of the products.")
 @click.option("--distractors", type=_path, help="Feed of more products, which no clip shows.")
 @click.option(
     "--tier",
@@ -50,9 +58,10 @@ _path = click.Path(path_type=Path)
 @click.option("--limit", type=click.IntRange(min=1), help="Take the first clips only.")
 @json_option
 def evaluate(
-    manifest: Path,
+    data_format: Any,
+    manifest: Path | None,
     root: Path,
-    catalog: Path,
+    catalog: Path | None,
     distractors: Path | None,
     tier: Any,
     modality: Any,
@@ -72,6 +81,16 @@ def evaluate(
             why="its folder does not exist",
             fix=f"mkdir -p {predictions.parent}",
         )
+    if data_format != "grocery":
+        from models.evaluation.protocols.command import run
+
+        return run(data_format, root, bundle_folder, predictions, limit, as_json=as_json)
+    if manifest is None or catalog is None:
+        raise UsageError(
+            "cannot evaluate without clips and a catalog",
+            why="--clips or --catalog is missing",
+            fix="give both, or another --format",
+        )
     from models.data.grocery_lpr import read_clips
     from models.evaluation.evaluate import evaluate as measure
     from models.evaluation.prediction import Question, write_predictions
@@ -87,6 +106,7 @@ def evaluate(
         print_json(found.as_dict())
     else:
         _print(found)
+    return None
 
 
 def _print(found: Evaluation) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtime.catalog.catalog import Catalog, Hit
+from runtime.catalog.catalog import CatalogReader, Hit
 from runtime.decision import SHOWN_CANDIDATES, Hysteresis, confidences, verdict
 from runtime.events import Candidate, Event
 from runtime.memory import EncodedFrame, FrameMemory
@@ -96,10 +96,10 @@ class Matcher:
 
     Args:
         network: open, of the bundle the catalog was built with.
-        catalog: open.
+        catalog: open; its products are searched.
     """
 
-    def __init__(self, network: Network, catalog: Catalog) -> None:
+    def __init__(self, network: Network, catalog: CatalogReader) -> None:
         self._network = network
         self._catalog = catalog
         self._rule = network.bundle.manifest.decision

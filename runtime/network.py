@@ -17,7 +17,7 @@ from runtime.engines.engine import Engine, TensorSpec
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame, FrameWindow, window
-from runtime.text import TextTokenizer
+from runtime.text import TextTokenizer, item_text
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -168,16 +168,20 @@ class Network(Closable):
     def encode_items(
         self, images: npt.NDArray[np.uint8], texts: Sequence[tuple[str, str]]
     ) -> list[ItemVectors]:
-        """Catalog side: shop images uint8 [N, S, S, 3] RGB with (title, description) pairs."""
+        """Catalog side: shop images uint8 [N, S, S, 3] RGB with (title, description) pairs.
+
+        An item with neither has no text: zeros and a zero mask, as a query without words.
+        """
         frames = self._engines["frame_encoder"].run({"images": images})
-        text = self.encode_texts([f"{title}. {about}".strip() for title, about in texts])
+        read = [item_text(title, about) for title, about in texts]
+        text, written = self.encode_texts(read), np.array([bool(t) for t in read], np.float32)
         out = self._engines["item_head"].run(
             {
                 "cls": frames["cls"],
                 "tokens": frames["tokens"],
-                "title_pooled": text.pooled,
-                "title_tokens": text.tokens,
-                "title_mask": text.mask,
+                "title_pooled": text.pooled * written[:, None],
+                "title_tokens": text.tokens * written[:, None, None],
+                "title_mask": text.mask * written[:, None],
             }
         )
         rows = zip(out["item"], out["nodes"], strict=True)

@@ -86,3 +86,8 @@ def clean(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS])
     kept = "".join(" " if unicodedata.category(c).startswith("C") else c for c in folded)
     return " ".join(kept.split())
+
+
+def item_text(title: str, description: str) -> str:
+    """What the text encoder reads of a product; empty without a title and a description."""
+    return f"{title}. {description}".strip() if title or description else ""

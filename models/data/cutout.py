@@ -33,21 +33,26 @@ def stage(
     scene = _crop(ground, rng, size)
     side = int(size * rng.uniform(0.5, 1.0))
     small = cv2.resize(product, (side, side), interpolation=cv2.INTER_AREA)
-    cover = _cover(small)
+    mask = cover(small)
     corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
     place = rng.uniform(0, max(1, size - side), 2)
     bent = corners + rng.normal(0, 0.05 * side, (4, 2)) + place
     warp = cv2.getPerspectiveTransform(corners, bent.astype(np.float32))
     turned = cv2.warpPerspective(small, warp, (size, size))
-    alpha = cv2.warpPerspective(cover, warp, (size, size))[..., None]
+    alpha = cv2.warpPerspective(mask, warp, (size, size))[..., None]
     mixed = alpha * turned + (1 - alpha) * scene
     return _camera(mixed, rng)
 
 
-def _cover(product: _Pixels) -> _Pixels:
+def cover(product: _Pixels) -> _Pixels:
+    """Where a shop picture shows the product and not its paper: float32 [H, W], 0 to 1."""
     ink = (product.min(2) < PAPER).astype(np.uint8)
     kernel = np.ones((7, 7), np.uint8)
-    closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, kernel)
+    # Closed within a margin: at the border itself the paper would be closed in.
+    margin = len(kernel) // 2
+    closed = cv2.morphologyEx(np.pad(ink, margin), cv2.MORPH_CLOSE, kernel)[
+        margin:-margin, margin:-margin
+    ]
     return cv2.GaussianBlur(closed.astype(np.float32), (3, 3), 0)
 
 

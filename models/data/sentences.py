@@ -23,7 +23,7 @@ _KIND = (
     "{about}",
 )
 _OTHER = ("this is not the {other}", "unlike the {other}", "we also have the {other}")
-_CHATTER = (
+CHATTER = (
     "welcome everyone have a look at this",
     "you can order it right now",
     "let me bring it closer to the camera",
@@ -33,8 +33,8 @@ _CHATTER = (
 _FILLERS = ("um", "well", "so", "okay", "right", "you know")
 
 
-def speak(item: CorpusItem, others: list[CorpusItem], rng: np.random.Generator) -> str:
-    """One sentence about a product: it is named, only its kind is, or neither.
+def say(item: CorpusItem, others: list[CorpusItem], rng: np.random.Generator) -> str:
+    """One sentence about a product as it is spoken: it is named, only its kind is, or neither.
 
     Args:
         item: the product.
@@ -43,14 +43,19 @@ def speak(item: CorpusItem, others: list[CorpusItem], rng: np.random.Generator) 
     """
     style = rng.random()
     if style < 0.12:
-        return _CHATTER[rng.integers(len(_CHATTER))]
+        return CHATTER[rng.integers(len(CHATTER))]
     templates = _NAMED if style < 0.62 else _KIND
     template = templates[rng.integers(len(templates))]
     words = template.format(title=item.title, kind=item.kind, about=_span(item.description, rng))
     if others and rng.random() < 0.25:
         other = others[rng.integers(len(others))]
         words += " " + _OTHER[rng.integers(len(_OTHER))].format(other=other.title)
-    return misheard(words.strip() or item.title, rng)
+    return words.strip() or item.title
+
+
+def speak(item: CorpusItem, others: list[CorpusItem], rng: np.random.Generator) -> str:
+    """One sentence about a product, as `say`, with the errors a recogniser makes."""
+    return misheard(say(item, others, rng), rng)
 
 
 def misheard(text: str, rng: np.random.Generator, rate: float = 0.12) -> str:

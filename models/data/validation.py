@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from models.data.clip import Tier
-from models.data.corpus import Corpus, Shot
-from models.data.grocery_lpr import read_clips
-from models.data.sources import clip_pictures, digest, feed_items, index_of
+from models.data.corpus import Corpus
+from models.data.pictures import digest
+from models.data.sources import grocery_clips
 
 TIERS: tuple[Tier, ...] = ("L0", "L3")
 """Clips as photographed, and at their hardest."""
@@ -23,16 +24,12 @@ def grocery_validation(root: Path) -> Corpus:
         ClipListError: clips or photos are missing or show a product that the catalog lacks.
         FeedError: the catalog cannot be read.
     """
-    items = feed_items(root / "dev" / "catalog.csv", "validation")
-    place = {item.key: i for i, item in enumerate(items)}
-    shots, sentences = [], []
-    for clip in read_clips(root / "dev" / "clips_val.jsonl", root):
-        if clip.product_id is None:
-            continue
-        index = index_of(place, f"validation/{clip.product_id}")
-        for tier in TIERS:
-            shots.append(Shot(index, tier, clip_pictures(clip, tier, root)))
-            sentences.append((index, clip.text("text_asr")))
-    return Corpus(
-        tuple(items), tuple(shots), tuple(sentences), digest("validation", root / "dev", TIERS)
-    )
+    corpora = [grocery_clips(root, "val", tier) for tier in TIERS]
+    shots = [
+        replace(shot, source=tier)
+        for tier, corpus in zip(TIERS, corpora, strict=True)
+        for shot in corpus.shots
+    ]
+    sentences = [(shot.item, shot.speech.heard or "") for shot in shots]
+    made_of = digest(*(corpus.digest for corpus in corpora))
+    return Corpus(corpora[0].items, tuple(shots), tuple(sentences), made_of)

@@ -77,7 +77,7 @@ def build_bank(
     for shot in corpus.shots:
         shots.append((shot.item, shot.source, tuple(range(start, start + len(shot.pictures)))))
         start += len(shot.pictures)
-    titles = [f"{item.title}. {item.description}".strip() for item in corpus.items]
+    titles = [item.text for item in corpus.items]
     shop = [item.image for item in corpus.items]
     return FeatureBank(
         _pictures(shop, network, folder / "items", progress, "Shop pictures", still=True),
@@ -188,6 +188,9 @@ def _words(
         pooled[rows] = some_pooled.cpu().numpy()
         tokens[rows, : batch.ids.shape[1]] = some_tokens.half().cpu().numpy()
         mask[rows, : batch.ids.shape[1]] = batch.mask
+    # No text at all is not the encoder's answer to no words, but zeros, as at run time.
+    empty = [row for row, text in enumerate(texts) if not text]
+    pooled[empty], tokens[empty], mask[empty] = 0, 0, 0
     _keep(kept, {"pooled": pooled, "tokens": tokens, "mask": mask})
     return Words(torch.from_numpy(pooled), torch.from_numpy(tokens), torch.from_numpy(mask))
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.data.sampling import jittered
 from models.sgmn import Sgmn
 from models.training.bank import FeatureBank
 from models.training.config import EpisodeConfig
@@ -150,11 +151,9 @@ class EpisodeSampler:
             source = list(sources)[rng.integers(len(sources))]
             shots = sources[source]
             shot = shots[rng.integers(len(shots))]
-            most = min(self._frames, len(shot))
-            count = most if rng.random() < 0.5 else int(rng.integers(1, most + 1))
-            picked = rng.choice(len(shot), count, replace=False)
-            rows[i, :count] = torch.tensor([shot[p] for p in sorted(picked)])
-            mask[i, :count] = 1.0
+            picked = jittered(len(shot), self._frames, rng)
+            rows[i, : len(picked)] = torch.tensor([shot[p] for p in picked])
+            mask[i, : len(picked)] = 1.0
         return rows, mask
 
 

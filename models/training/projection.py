@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.data.sampling import jittered
 from models.heads.norms import masked_mean, unit
 from models.heads.projection import SharedProjection
 from models.losses.contrastive import symmetric_info_nce
@@ -91,10 +92,9 @@ class PooledBatches:
             sources = list(self._shots[item].values())
             shots = sources[rng.integers(len(sources))]
             shot = shots[rng.integers(len(shots))]
-            count = int(rng.integers(1, min(self._frames, len(shot)) + 1))
-            picked = rng.choice(len(shot), count, replace=False)
-            rows[i, :count] = torch.tensor([shot[p] for p in picked])
-            mask[i, :count] = 1.0
+            picked = jittered(len(shot), self._frames, rng, fewer=1.0)
+            rows[i, : len(picked)] = torch.tensor([shot[p] for p in picked])
+            mask[i, : len(picked)] = 1.0
         return rows, mask
 
 

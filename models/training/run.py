@@ -51,8 +51,8 @@ class Data:
     @property
     def digests(self) -> dict[str, str]:
         """Digest of every corpus by its name."""
-        every = (*self.corpora, self.validation)
-        return {corpus.items[0].key.partition("/")[0]: corpus.digest for corpus in every}
+        trained = {c.items[0].key.partition("/")[0]: c.digest for c in self.corpora}
+        return {**trained, "validation": self.validation.digest}
 
 
 def train(

@@ -67,7 +67,26 @@ class CatalogStats:
 
 
 @runtime_checkable
-class Catalog(Protocol):
+class CatalogReader(Protocol):
+    """Products that can be searched: what a match needs of a catalog."""
+
+    def search(self, query: FloatArray, k: int) -> list[Hit]:
+        """The k items of highest inner product, best first; ties in order of id. Exact.
+
+        Args:
+            query: float32 [V].
+            k: at least 1; fewer hits come back from a smaller catalog.
+        """
+
+    def vectors(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+        """Item vectors [K, V] and nodes [K, M, G] of snapshot rows, in the order asked."""
+
+    def items(self) -> list[Item]:
+        """All published items in order of id."""
+
+
+@runtime_checkable
+class Catalog(CatalogReader, Protocol):
     """Products and their vectors. Reads see the published snapshot only."""
 
     def upsert(self, items: Iterable[tuple[Item, ItemVectors]]) -> int:
@@ -86,22 +105,8 @@ class Catalog(Protocol):
             CatalogError: there is no earlier snapshot.
         """
 
-    def search(self, query: FloatArray, k: int) -> list[Hit]:
-        """The k items of highest inner product, best first; ties in order of id. Exact.
-
-        Args:
-            query: float32 [V].
-            k: at least 1; fewer hits come back from a smaller catalog.
-        """
-
-    def vectors(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-        """Item vectors [K, V] and nodes [K, M, G] of snapshot rows, in the order asked."""
-
     def get(self, item_id: str) -> Item | None:
         """The published item, or None."""
-
-    def items(self) -> list[Item]:
-        """All published items in order of id."""
 
     def stats(self) -> CatalogStats:
         """Figures of the published snapshot."""

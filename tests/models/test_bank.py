@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_features_are_those_of_the_encoders(tmp_path: Path) -> None:
         pooled, _ = network.text_encoder(*map(torch.from_numpy, (words.ids, words.mask)))
     assert torch.allclose(bank.sentences.pooled[3], pooled[0], atol=1e-6)
     assert bank.sentences.mask[3].sum() == words.mask.sum()
+
+
+def test_a_product_without_title_has_no_text(tmp_path: Path) -> None:
+    corpus = made_up_corpus()
+    items = (replace(corpus.items[0], title="", description=""), *corpus.items[1:])
+    titles = build_bank(
+        replace(corpus, items=items), fresh_network(), tokenizer(), tmp_path, quiet
+    ).titles
+    assert not any(part[0].any() for part in (titles.pooled, titles.tokens, titles.mask))
+    assert all(part[1:].any() for part in (titles.pooled, titles.tokens, titles.mask))
 
 
 def test_a_second_run_reads_what_the_first_kept(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from models.data import sources
 from models.data.corpus import Corpus
+from models.data.grocery_lpr import read_clips, render
+from models.data.pictures import nth_of
 from runtime.errors import ClipListError, FeedError
 from tests.models.made_up_shop import NOVEL, PHOTOS, PRODUCTS, make_grocery
 
@@ -122,3 +125,92 @@ def test_a_synthetic_store_gives_views_and_takes() -> None:
     assert view().dtype == np.uint8
     assert np.array_equal(view(), sources.synthetic(3, views=1).shots[0].pictures[0]())
     assert corpus.digest != sources.synthetic(4, views=1, takes=1).digest
+
+
+def test_training_clips_carry_their_words_and_labels(root: Path) -> None:
+    clip = next(shot for shot in sources.grocery(root).shots if shot.source == "clip")
+    assert (clip.key, clip.domain, clip.split) == ("train-red-milk", "Grocery", "train")
+    assert (clip.speech.clean, clip.speech.heard, clip.speech.kind) == (
+        "look at the red milk",
+        "look at red milk from here",
+        "named",
+    )
+    assert clip.conditions["tier"] == "L3"
+
+
+def test_validation_clips_are_a_corpus_of_their_own(root: Path) -> None:
+    corpus = sources.grocery_clips(root, "val", "L3")
+    assert [shot.key for shot in corpus.shots] == [f"val-{p}" for p in PRODUCTS]
+    assert {shot.split for shot in corpus.shots} == {"val"}
+    assert corpus.shelf(corpus.shots[0]) == tuple(range(len(PRODUCTS)))
+    clip = next(iter(read_clips(root / "dev" / "clips_val.jsonl", root)))
+    for picture, drawn in zip(corpus.shots[0].pictures, render(clip, "L3", root), strict=True):
+        assert np.array_equal(picture(), drawn)
+
+
+def _fashion(root: Path, rows: str) -> Path:
+    (root / "dev" / "views.csv").write_text(f"path,product_id,style\n{rows}", encoding="utf-8")
+    return root / "dev"
+
+
+VIEWS = "images/val/pear_0.png,pear,\nimages/val/pear_1.png,pear,\nimages/val/plum_0.png,plum,\n"
+
+
+def test_alternate_views_are_shop_pictures_or_shots_never_both(root: Path) -> None:
+    grounds, shop = sources.training_photos(root), _fashion(root, VIEWS)
+    held = sources.fashion(shop, grounds)
+    assert [len(item.views) for item in held.items] == [0, 0, 2, 1]
+    assert {shot.source for shot in held.shots} == {"cutout"}
+    asked = sources.fashion(shop, grounds, views="shots", staged=0)
+    assert [len(item.views) for item in asked.items] == [0, 0, 0, 0]
+    assert [(s.item, s.source, len(s.pictures)) for s in asked.shots] == [
+        (2, "view", 2),
+        (3, "view", 1),
+    ]
+    assert held.digest != asked.digest
+
+
+def test_alternate_views_are_staged_by_turns(root: Path) -> None:
+    grounds = sources.training_photos(root)
+    plain = sources.fashion(_fashion(root, ""), grounds, staged=3)
+    viewed = sources.fashion(_fashion(root, VIEWS), grounds, staged=3)
+    pear, seen = plain.shots[2].pictures, viewed.shots[2].pictures
+    assert np.array_equal(pear[0](), seen[0]())
+    assert not np.array_equal(pear[1](), seen[1]())
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("images/val/pear_0.png,papaya,\n", "line 2 .*no fashion/papaya"),
+        ("images/none.png,pear,\n", r"line 2 .*no file .*none\.png"),
+    ],
+)
+def test_a_bad_view_is_named_with_its_line(root: Path, row: str, said: str) -> None:
+    with pytest.raises(ClipListError, match=said):
+        sources.fashion(_fashion(root, row), [])
+    (root / "dev" / "views.csv").unlink()
+    with pytest.raises(ClipListError, match=r"views\.csv"):
+        sources.fashion(root / "dev", [])
+
+
+def test_the_real_fashion_catalog(assets: Path) -> None:
+    corpus = sources.fashion(assets / "data" / "fashion", [])
+    assert len(corpus.items) == 449
+    assert sum(len(item.views) for item in corpus.items) == 150
+    assert sum(bool(item.views) for item in corpus.items) == 92
+
+
+def test_pictures_drawn_together_are_drawn_once_and_few_are_kept() -> None:
+    drawn: list[int] = []
+
+    def draw(number: int) -> list[np.ndarray]:
+        drawn.append(number)
+        return [np.full((1, 1, 3), number, np.uint8)] * 2
+
+    sets = [nth_of(partial(draw, number), 2) for number in range(4)]
+    values = [picture()[0, 0, 0] for some in sets for picture in some]
+    assert values == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert drawn == [0, 1, 2, 3]
+    sets[0][0]()
+    assert drawn == [0, 1, 2, 3, 0]

@@ -79,6 +79,15 @@ def test_a_product_does_not_depend_on_its_neighbours(network: Network) -> None:
         assert alone.nodes == pytest.approx(vectors.nodes, abs=1e-5)
 
 
+def test_an_item_without_title_has_no_text(network: Network) -> None:
+    silent, dot = network.encode_items(_pictures(network, 2), [("", ""), (".", "")])
+    text = slice(network.encode_texts([""]).pooled.shape[1] * -1, None)
+    assert not silent.item[text].any()
+    assert dot.item[text].any()
+    assert np.isfinite(silent.item).all()
+    assert np.isfinite(silent.nodes).all()
+
+
 @pytest.mark.parametrize("count", [0, 1, 3, 8])
 @pytest.mark.parametrize("speaks", [False, True], ids=["silent", "speaking"])
 def test_any_number_of_frames_makes_a_query(network: Network, count: int, speaks: bool) -> None:

@@ -1,0 +1,1 @@
+"""Published ways of counting hits: every query in the denominator, on the shelf it belongs to."""
