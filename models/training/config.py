@@ -91,11 +91,16 @@ class EpisodeConfig(_Known):
 
     Attributes:
         silent: share of queries without words, so that pictures alone carry their share.
+        fewer: share of queries with fewer than T pictures, as a kiosk sees at first.
+        cut: share of clips whose end is cut off (spec section 4: 0.5); for pictures in order of
+            time, useless for sets of photos.
         held_out: share of a batch's products that count as never photographed: their pictures do
             not teach the query side.
     """
 
     silent: Part = 0.5
+    fewer: Part = 0.5
+    cut: Part = 0.0
     held_out: Part = 0.0
 
 
