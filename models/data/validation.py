@@ -24,16 +24,12 @@ def grocery_validation(root: Path) -> Corpus:
         ClipListError: clips or photos are missing or show a product that the catalog lacks.
         FeedError: the catalog cannot be read.
     """
-    tiers = [grocery_clips(root, "val", tier) for tier in TIERS]
-    items = [
-        replace(item, key=f"validation/{item.key.partition('/')[2]}") for item in tiers[0].items
-    ]
+    corpora = [grocery_clips(root, "val", tier) for tier in TIERS]
     shots = [
         replace(shot, source=tier)
-        for tier, corpus in zip(TIERS, tiers, strict=True)
+        for tier, corpus in zip(TIERS, corpora, strict=True)
         for shot in corpus.shots
     ]
-    sentences = [(shot.item, shot.speech.heard or "" if shot.speech else "") for shot in shots]
-    return Corpus(
-        tuple(items), tuple(shots), tuple(sentences), digest("validation", root / "dev", TIERS)
-    )
+    sentences = [(shot.item, shot.speech.heard or "") for shot in shots]
+    made_of = digest(*(corpus.digest for corpus in corpora))
+    return Corpus(corpora[0].items, tuple(shots), tuple(sentences), made_of)

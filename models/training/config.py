@@ -25,6 +25,7 @@ Part = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PrecisionName = Literal["fp32", "bf16", "fp16"]
+PROJECTION = "query_head.shared.projection"
 
 
 class _Known:
@@ -112,11 +113,16 @@ class EpisodeConfig(_Known):
 
     Attributes:
         silent: share of queries without words, so that pictures alone carry their share.
+        fewer: share of queries with fewer than T pictures, as a kiosk sees at first.
+        cut: share of clips whose end is cut off (spec section 4: 0.5); for pictures in order of
+            time, useless for sets of photos.
         held_out: share of a batch's products that count as never photographed: their pictures do
             not teach the query side.
     """
 
     silent: Part = 0.5
+    fewer: Part = 0.5
+    cut: Part = 0.0
     held_out: Part = 0.0
 
 
@@ -156,13 +162,19 @@ class EncoderConfig(_Known):
     """Whether the encoders are trained as well, from pixels.
 
     Attributes:
-        train: pictures and words pass through the encoders in every step. No features are kept
-            and nothing is set in closed form.
-        rate: factor on the run's learning rate.
+        train: pictures and words pass through the encoders in every step.
+        rate: factor on the run's learning rate (spec section 4: 0.001).
+        whiten: first set the projection in closed form, on features of the encoders as they start;
+            else it starts at random.
+        keep: how far the encoders go from where they start (0) to where training leads them (1).
+        workers: threads that load pictures ahead.
     """
 
     train: bool = False
-    rate: Rate = 0.01
+    rate: Rate = 0.001
+    whiten: bool = False
+    keep: Part = 1.0
+    workers: Count = 2
 
 
 @dataclass(frozen=True)
@@ -228,7 +240,7 @@ class TrainConfig(_Known):
     preset: Literal["lite", "b32", "tiny"] = "lite"
     seed: Count = 7
     frozen: tuple[str, ...] = (
-        "query_head.shared.projection",
+        PROJECTION,
         "query_head.shared.patches",
         "query_head.temporal",
         "reranker.patch_weight",
@@ -245,6 +257,8 @@ class TrainConfig(_Known):
     def __post_init__(self) -> None:
         if self.preset != "b32" and self.weights != WeightsConfig():
             raise ValueError(f"preset {self.preset} takes no [weights]")
+        if self.encoders.train and not self.encoders.whiten and PROJECTION in self.frozen:
+            raise ValueError(f"a projection that starts at random must be trained: {PROJECTION}")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""

@@ -151,7 +151,9 @@ class EpisodeSampler:
             source = list(sources)[rng.integers(len(sources))]
             shots = sources[source]
             shot = shots[rng.integers(len(shots))]
-            picked = jittered(len(shot), self._frames, rng)
+            picked = jittered(
+                len(shot), self._frames, rng, fewer=self._config.fewer, cut=self._config.cut
+            )
             rows[i, : len(picked)] = torch.tensor([shot[p] for p in picked])
             mask[i, : len(picked)] = 1.0
         return rows, mask

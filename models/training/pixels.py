@@ -19,6 +19,28 @@ from runtime.text import TextTokenizer
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """Texts before the encoder.
+
+    Attributes:
+        ids: int64 [N, L].
+        mask: int64 [N, L].
+        there: 0 for a text without a word, which counts as no text at all, [N, 1].
+    """
+
+    ids: Tensor
+    mask: Tensor
+    there: Tensor
+
+    def encoded(self, network: Sgmn, heard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pooled [N, E], tokens [N, L, E], mask [N, L]; zero where not heard [N, 1]."""
+        device = heard.device
+        mask, heard = self.mask.to(device), heard * self.there.to(device)
+        pooled, tokens = network.text_encoder(self.ids.to(device), mask)
+        return pooled * heard, tokens * heard[..., None], mask * heard
+
+
+@dataclass(frozen=True)
 class PixelEpisode:
     """One process's part of a batch before the encoders.
 
@@ -27,16 +49,16 @@ class PixelEpisode:
         own: what this part shows.
         frames: uint8 [N, T, S, S, 3] RGB, black where there is no frame.
         items: uint8 [N, S, S, 3] RGB.
-        words: ids and mask of the speech, int64 [N, L] each.
-        titles: ids and mask of the titles, likewise.
+        words: the speech.
+        titles: the titles.
     """
 
     whole: Draw
     own: Draw
     frames: Tensor
     items: Tensor
-    words: tuple[Tensor, Tensor]
-    titles: tuple[Tensor, Tensor]
+    words: Tokens
+    titles: Tokens
 
     def encoded(self, network: Sgmn) -> Episode:
         """Through the network's encoders, with gradients."""
@@ -44,17 +66,14 @@ class PixelEpisode:
         mask, spoken = self.own.frame_mask.to(device), self.own.spoken.to(device)[:, None]
         cls, tokens = network.frame_encoder(self.frames.to(device).flatten(0, 1))
         item = network.frame_encoder(self.items.to(device))
-        pooled, words = network.text_encoder(*(x.to(device) for x in self.words))
-        title = network.text_encoder(*(x.to(device) for x in self.titles))
+        title = self.titles.encoded(network, torch.ones_like(spoken))
         query = (
             cls.reshape(*mask.shape, -1) * mask[..., None],
             tokens.reshape(*mask.shape, *tokens.shape[1:]) * mask[..., None, None],
             mask,
-            pooled * spoken,
-            words * spoken[..., None],
-            self.words[1].to(device) * spoken,
+            *self.words.encoded(network, spoken),
         )
-        return Episode(self.whole, query, (*item, *title, self.titles[1].to(device).float()))
+        return Episode(self.whole, query, (*item, *title))
 
 
 class PixelBatches:
@@ -96,7 +115,7 @@ class PixelBatches:
         items = [self._items[i] for i in own.items.tolist()]
         shop = [self._cut(item.image, _letterboxed) for item in items]
         said = [self._sentences[row] for row in own.sentences.tolist()]
-        titles = [f"{item.title}. {item.description}".strip() for item in items]
+        titles = [item.text for item in items]
         return PixelEpisode(
             whole, own, frames, torch.stack(shop), self._encoded(said), self._encoded(titles)
         )
@@ -104,9 +123,10 @@ class PixelBatches:
     def _cut(self, picture: Picture, cut: Callable[..., np.ndarray]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(cut(picture(), self._config.image_size)))
 
-    def _encoded(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+    def _encoded(self, texts: list[str]) -> Tokens:
         words = self._tokenizer.encode(texts)
-        return torch.from_numpy(words.ids), torch.from_numpy(words.mask)
+        there = torch.tensor([[float(bool(text))] for text in texts])
+        return Tokens(torch.from_numpy(words.ids), torch.from_numpy(words.mask), there)
 
 
 def numbered(corpora: Sequence[Corpus]) -> tuple[Shots, list[int]]:

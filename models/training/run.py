@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,13 +18,15 @@ from models.data import sources
 from models.data.corpus import Corpus
 from models.data.validation import grocery_validation
 from models.sgmn import Sgmn, save_checkpoint
+from models.training.ahead import Ahead
 from models.training.bank import FeatureBank, build_bank, join
 from models.training.config import TrainConfig
 from models.training.curves import draw_curves
 from models.training.distributed import World, joined_world
+from models.training.ema import copied, put
 from models.training.folder import RunFolder, code_versions, git_state, write_json
 from models.training.pixels import PixelBatches, numbered
-from models.training.stages import Progress, Run, fit, fit_heads, sampler
+from models.training.stages import Progress, Run, fit, fit_heads, sampler, set_closed_form
 from models.training.state import Standing
 from models.training.validation import RetrievalValidation
 from runtime.bundle.files import file_digest
@@ -51,8 +54,8 @@ class Data:
     @property
     def digests(self) -> dict[str, str]:
         """Digest of every corpus by its name."""
-        every = (*self.corpora, self.validation)
-        return {corpus.items[0].key.partition("/")[0]: corpus.digest for corpus in every}
+        trained = {c.items[0].key.partition("/")[0]: c.digest for c in self.corpora}
+        return {**trained, "validation": self.validation.digest}
 
 
 def train(
@@ -101,30 +104,50 @@ def train(
 
 
 def _fit_features(run: Run, data: Data) -> Standing:
-    # The first process encodes, the others read what it kept.
+    *banks, judged = _banks(run, (*data.corpora, data.validation))
+    validation = RetrievalValidation(run.network, lambda: judged)
+    return fit(run, join(banks), data.groups, validation=validation)
+
+
+def _banks(run: Run, corpora: Sequence[Corpus]) -> list[FeatureBank]:
+    """Features, which the first process encodes while the others wait to read them."""
     if not run.world.first:
         run.world.wait()
     cache = run.folder.path.parent / "features"
-    banks = [_encoded(run, corpus, cache) for corpus in (*data.corpora, data.validation)]
+    banks = [_encoded(run, corpus, cache) for corpus in corpora]
     if run.world.first:
         run.world.wait()
-    validation = RetrievalValidation(run.network, lambda: banks[-1])
-    return fit(run, join(banks[:-1]), data.groups, validation=validation)
+    return banks
 
 
 def _fit_pixels(run: Run, data: Data) -> Standing:
+    if run.config.encoders.whiten:
+        bank = join(_banks(run, data.corpora))
+        set_closed_form(run, bank, set(range(len(data.groups))))
     run.world.share(run.network.state_dict().values())
+    encoders = _encoder_weights(run.network)
+    start = copied(encoders)
     shots, said = numbered(data.corpora)
     drawn = sampler(run, shots, said, data.groups, None)
     words, config = _tokenizer(run), run.network.config
     batches = PixelBatches(data.corpora, drawn, words, config, run.world)
     quiet = replace(run, progress=lambda items, **_: items)
 
-    def bank() -> FeatureBank:
+    def judged() -> FeatureBank:
         with TemporaryDirectory() as cache:
             return _encoded(quiet, data.validation, Path(cache))
 
-    return fit_heads(run, batches, RetrievalValidation(run.network, bank))
+    ahead = Ahead(batches, run.config.encoders.workers)
+    standing = fit_heads(run, ahead, RetrievalValidation(run.network, judged))
+    part = run.config.encoders.keep
+    mixed = {n: torch.lerp(start[n], w.detach(), part) for n, w in encoders.items()}
+    put(encoders, mixed)
+    return standing
+
+
+def _encoder_weights(network: Sgmn) -> dict[str, torch.Tensor]:
+    names = dict(network.named_parameters())
+    return {n: w for n, w in names.items() if n.startswith(("frame_encoder.", "text_encoder."))}
 
 
 def _network(config: TrainConfig) -> tuple[Sgmn, str]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.sgmn import Sgmn
 from models.training.bank import FeatureBank
+from runtime.sampler import spread
 
 BATCH = 32
 
@@ -87,10 +88,10 @@ class RetrievalValidation:
         picked = torch.zeros(len(rows), frames, dtype=torch.long)
         mask = torch.zeros(len(rows), frames)
         for i, row in enumerate(rows.tolist()):
-            shot = torch.tensor(bank.shots[row][2])
-            count = min(frames, len(shot))
-            picked[i, :count] = shot[torch.linspace(0, len(shot) - 1, count).round().long()]
-            mask[i, :count] = 1.0
+            shot = bank.shots[row][2]
+            shown = [shot[place] for place in spread(len(shot), frames)]
+            picked[i, : len(shown)] = torch.tensor(shown)
+            mask[i, : len(shown)] = 1.0
         cls, tokens = bank.frames.rows(picked.reshape(-1))
         return (
             cls.reshape(*mask.shape, -1) * mask[..., None],

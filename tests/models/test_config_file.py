@@ -36,6 +36,7 @@ WRONG = {
     "an unknown precision": '[train]\nprecision = "int8"',
     "never saved": "[train]\nsave_every = 0",
     "a negative loss": "[losses]\nvisual = -1",
+    "a random projection that stays": "[encoders]\ntrain = true",
     "not TOML": "preset == lite",
     "not text": "\xff\xfe",
 }

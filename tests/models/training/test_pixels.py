@@ -12,6 +12,7 @@ from models.commands import train
 from models.config import TINY
 from models.data.corpus import Corpus
 from models.sgmn import load_checkpoint
+from models.training.ahead import Ahead
 from models.training.bank import build_bank, join
 from models.training.config import EpisodeConfig
 from models.training.distributed import World
@@ -37,6 +38,7 @@ validate_every = 0
 ema = 0.0
 [encoders]
 train = {train}
+{more}
 """
 
 
@@ -82,7 +84,7 @@ def test_the_command_trains_encoders_where_the_settings_say_so(
     tmp_path: Path, trained: bool
 ) -> None:
     root, out, settings = make_grocery(tmp_path / "data"), tmp_path / "run", tmp_path / "run.toml"
-    settings.write_text(SETTINGS.format(train=str(trained).lower()), encoding="utf-8")
+    settings.write_text(SETTINGS.format(train=str(trained).lower(), more=""), encoding="utf-8")
     arguments = ["--config", str(settings), "--data", str(root), "--out", str(out)]
     CliRunner().invoke(train, arguments, catch_exceptions=False)
     assert read_log(out / "log.csv")["step"] == [0, 1, 2]
@@ -92,3 +94,39 @@ def test_the_command_trains_encoders_where_the_settings_say_so(
     encoders = {n.split(".")[0] for n in moved} & {"frame_encoder", "text_encoder"}
     assert encoders == ({"frame_encoder", "text_encoder"} if trained else set())
     assert (out.parent / "features").exists() is not trained
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:rich")
+def test_encoders_go_part_of_the_way_from_a_whitened_start(tmp_path: Path) -> None:
+    root, ends = make_grocery(tmp_path / "data"), {}
+    for keep in (0.0, 0.25, 1.0):
+        out, settings = tmp_path / "runs" / str(keep), tmp_path / "run.toml"
+        more = f"rate = 1.0\nwhiten = true\nkeep = {keep}"
+        settings.write_text(SETTINGS.format(train="true", more=more), encoding="utf-8")
+        arguments = ["--config", str(settings), "--data", str(root), "--out", str(out)]
+        CliRunner().invoke(train, arguments, catch_exceptions=False)
+        ends[keep] = load_checkpoint(out / "checkpoint.safetensors")[0].state_dict()
+    name, start = "frame_encoder.head.weight", fresh_network(seed=7).state_dict()
+    assert torch.equal(ends[0.0][name], start[name])
+    way = ends[1.0][name] - start[name]
+    assert way.abs().max() > 1e-4
+    assert torch.allclose(ends[0.25][name], start[name] + 0.25 * way, atol=1e-7)
+    mean = "query_head.shared.projection.frame_mean"
+    assert ends[1.0][mean].any(), "set in closed form"
+    heads = "query_head.shared.attention.out.weight"
+    assert torch.equal(ends[0.0][heads], ends[1.0][heads])
+
+
+def test_batches_drawn_ahead_are_the_same_and_faults_come_at_their_step() -> None:
+    class Faulty:
+        def draw(self, step: int) -> int:
+            if step == 3:
+                raise ValueError("broken picture")
+            return step * step
+
+    for workers in (0, 1, 4):
+        ahead = Ahead(Faulty(), workers)
+        assert [ahead.draw(step) for step in (0, 1, 2)] == [0, 1, 4]
+        with pytest.raises(ValueError, match="broken picture"):
+            ahead.draw(3)
+        assert ahead.draw(7) == 49

@@ -85,9 +85,9 @@ def test_validation_clips_are_those_of_the_manifest_and_share_nothing_with_train
     root = make_grocery(tmp_path / "data")
     corpus = grocery_validation(root)
     names = list(PRODUCTS)
-    assert [item.key for item in corpus.items] == [f"validation/{p}" for p in names]
+    assert [item.key for item in corpus.items] == [f"grocery/{p}" for p in names]
     assert [(names[s.item], s.source) for s in corpus.shots] == [
-        (product, tier) for product in names for tier in ("L0", "L3")
+        (product, tier) for tier in ("L0", "L3") for product in names
     ]
     assert [i for i, _ in corpus.sentences] == [s.item for s in corpus.shots]
     assert corpus.sentences[0][1] == "look at red milk from here"
