@@ -133,7 +133,7 @@ class Matcher:
         """Replace the words heard so far; encoded only when they changed."""
         if words == self._words:
             return
-        self._text = self._read(words)
+        self._text = self.read(words)
         self._words = words
 
     def step(self, time_s: float) -> Step:
@@ -151,12 +151,34 @@ class Matcher:
             images: uint8 [H, W, 3] BGR; none for a text-only query.
             text: the words; empty for an image-only query.
         """
+        return self.rank(self.encode_clip(images), self.read(text))
+
+    def encode_clip(self, images: Sequence[BgrImage]) -> list[EncodedFrame]:
+        """Encode the frames of a clip given as pictures; at most T of them, evenly spread.
+
+        Args:
+            images: uint8 [H, W, 3] BGR.
+        """
         size, chosen = self._network.image_size, spread(len(images), self._network.frames)
-        frames: list[EncodedFrame] = []
-        if chosen:
-            squares = np.stack([frame_input(images[index], size) for index in chosen])
-            frames = self._network.encode_frames(squares, [0.0] * len(chosen))
-        words = self._read(text)
+        if not chosen:
+            return []
+        squares = np.stack([frame_input(images[index], size) for index in chosen])
+        return self._network.encode_frames(squares, [0.0] * len(chosen))
+
+    def read(self, words: str) -> TextFeatures | None:
+        """Encode words; None where they say nothing that the network can read."""
+        if not self._network.says_something(words):
+            return None
+        with self._clock.stage("text_encoder"):
+            return self._network.encode_texts([words])
+
+    def rank(self, frames: list[EncodedFrame], words: TextFeatures | None) -> Ranking:
+        """Rank the whole catalog for frames and words that are encoded.
+
+        Args:
+            frames: of `encode_clip`; none for a text-only query.
+            words: of `read`; None for an image-only query.
+        """
         query = self._network.query(frames, words)
         hits, reranked = self._second_stage(query, len(self._catalog.items()))
         order = [hits[i] for i in reranked.order]
@@ -165,12 +187,6 @@ class Matcher:
         return Ranking(
             tuple(hit.item.id for hit in order), reranked.scores, verdict(listed, self._rule, 0.0)
         )
-
-    def _read(self, words: str) -> TextFeatures | None:
-        if not self._network.says_something(words):
-            return None
-        with self._clock.stage("text_encoder"):
-            return self._network.encode_texts([words])
 
     def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
         with self._clock.stage("query_head"):
