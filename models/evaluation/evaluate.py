@@ -12,7 +12,7 @@ from models.data.grocery_lpr import shop_images
 from models.evaluation.accuracy import DOMAIN, Accuracy, accuracy_by_group
 from models.evaluation.gallery import Enrolment, Stock, open_gallery
 from models.evaluation.prediction import Prediction, Question, predict
-from models.evaluation.silence import Confidence, judge_confidence
+from models.evaluation.selective import Confidence, judge_confidence
 from runtime.bundle.files import file_digest
 from runtime.bundle.manifest import Decision
 from runtime.catalog.progress import Progress

@@ -7,7 +7,7 @@ import pytest
 
 from models.data.clip import Clip
 from models.evaluation.prediction import Prediction
-from models.evaluation.silence import auroc, judge_confidence, open_set, risk_coverage
+from models.evaluation.selective import auroc, judge_confidence, open_set, risk_coverage
 from runtime.bundle.manifest import Decision
 from runtime.decision import confidences
 

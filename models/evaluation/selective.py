@@ -1,4 +1,4 @@
-"""When to be silent: what confidence is worth for telling right from wrong, and known from unknown.
+"""Selective prediction: what confidence is worth for telling right from wrong, known from unknown.
 
 Risk and coverage: the screen answers the clips it is surest of; how often is it wrong on those?
 Open set: every clip is judged a second time as if the catalog lacked its product.
