@@ -200,9 +200,7 @@ class Matcher:
         attention = query.attention[len(frames) - 1] if frames else None
         return Step(time_s, heard.words, listed, event, self._clock.take(), attention)
 
-    def _second_stage(
-        self, query: Query, heard: Heard, count: int
-    ) -> tuple[list[Hit], _Reranked]:
+    def _second_stage(self, query: Query, heard: Heard, count: int) -> tuple[list[Hit], _Reranked]:
         with self._clock.stage("search"):
             # The prior holds all that was said, the text half of the vector included.
             seen = query.vector[: self._network.visual_size + 1]
