@@ -1,13 +1,14 @@
 # Everything happens inside this folder: the virtual environment, its download cache, temporary files.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.10 || command -v python3)
-VENV := $(CURDIR)/.venv
+# Relative: make cannot name targets below a folder with a space in its name.
+VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-export PIP_CACHE_DIR := $(VENV)/cache/pip
+export PIP_CACHE_DIR := $(CURDIR)/$(VENV)/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export XDG_CACHE_HOME := $(VENV)/cache
-export TMPDIR := $(VENV)/tmp
+export XDG_CACHE_HOME := $(CURDIR)/$(VENV)/cache
+export TMPDIR := $(CURDIR)/$(VENV)/tmp
 
 .PHONY: demo test lint native clean
 
@@ -24,7 +25,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy -p models -p export -p calibration
 
 native: $(VENV)/.dev
-	cmake -S . -B build -DPython3_EXECUTABLE=$(BIN)/python
+	cmake -S . -B build -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python"
 	cmake --build build
 	ctest --test-dir build --output-on-failure
 
@@ -35,14 +36,14 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.10-3.12 found. Fix: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) >&2 || { rm -rf $(VENV); \
 	  echo "Cannot make a virtual environment. Fix: apt-get install python3-venv" >&2; exit 1; }
-	@mkdir -p $(TMPDIR)
+	@mkdir -p $(VENV)/tmp
 
 $(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
-	@mkdir -p $(TMPDIR)
+	@mkdir -p $(VENV)/tmp
 	@$(BIN)/python -m pip install -q -c constraints.txt -e . >&2
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
-	@mkdir -p $(TMPDIR)
+	@mkdir -p $(VENV)/tmp
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]' >&2
 	@touch $@ $(VENV)/.runtime

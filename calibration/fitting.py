@@ -16,7 +16,7 @@ from models.evaluation.prediction import Modality, Prediction, Question
 from runtime.bundle.manifest import Decision
 from runtime.bundle.reader import open_bundle
 from runtime.bundle.writer import seal
-from runtime.catalog.importer import Progress
+from runtime.catalog.progress import Progress
 from runtime.errors import ClipListError
 
 CONDITIONS: tuple[tuple[Tier, Modality], ...] = (

@@ -65,11 +65,11 @@ def submodule_inputs(network: Sgmn, tokenizer: TextTokenizer, samples: Samples) 
         pooled, words = network.text_encoder(ids, mask)
         padded, words_mask = _padded(words, mask, config)
         query = [*_clip(cls, tokens, config), pooled[:1], padded[:1], words_mask[:1]]
-        vector, nodes, _ = network.query_head(*query)
+        vector, nodes, patches, _ = network.query_head(*query)
         count = min(len(images), len(samples.texts))
         item = [cls[:count], tokens[:count], pooled[:count], padded[:count], words_mask[:count]]
         items, item_nodes = network.item_head(*item)
-        rerank = _shortlist(vector, nodes, query[2], items, item_nodes, config)
+        rerank = _shortlist(vector, nodes, patches, query[2], items, item_nodes, config)
     return {
         "frame_encoder": [images],
         "text_encoder": [ids, mask],
@@ -102,7 +102,7 @@ def _clip(cls: Tensor, tokens: Tensor, config: NetworkConfig) -> list[Tensor]:
     """A clip that is one frame short, so that padding is part of every check."""
     chosen = spread(len(cls), max(1, config.frames - 1))
     clip_cls = torch.zeros(1, config.frames, config.cls_size)
-    clip_tokens = torch.zeros(1, config.frames, config.patches, config.token_size)
+    clip_tokens = torch.zeros(1, config.frames, config.tokens, config.token_size)
     frame_mask = torch.zeros(1, config.frames)
     clip_cls[0, : len(chosen)] = cls[chosen]
     clip_tokens[0, : len(chosen)] = tokens[chosen]
@@ -113,6 +113,7 @@ def _clip(cls: Tensor, tokens: Tensor, config: NetworkConfig) -> list[Tensor]:
 def _shortlist(
     vector: Tensor,
     nodes: Tensor,
+    patches: Tensor,
     frame_mask: Tensor,
     items: Tensor,
     item_nodes: Tensor,
@@ -128,4 +129,4 @@ def _shortlist(
         1.0,
     )
     scores = (listed @ vector[0])[:, :] * mask
-    return [vector, nodes, frame_mask, listed, listed_nodes, scores, mask]
+    return [vector, nodes, patches, frame_mask, listed, listed_nodes, scores, mask]

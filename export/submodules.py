@@ -78,7 +78,7 @@ def _images(c: NetworkConfig) -> tuple[Port, ...]:
 def _frame_features(c: NetworkConfig) -> tuple[Port, ...]:
     return (
         Port("cls", "float32", ("N", c.cls_size)),
-        Port("tokens", "float32", ("N", c.patches, c.token_size)),
+        Port("tokens", "float32", ("N", c.tokens, c.token_size)),
     )
 
 
@@ -96,7 +96,7 @@ def _text_features(c: NetworkConfig) -> tuple[Port, ...]:
 def _query_inputs(c: NetworkConfig) -> tuple[Port, ...]:
     return (
         Port("cls", "float32", (1, c.frames, c.cls_size)),
-        Port("tokens", "float32", (1, c.frames, c.patches, c.token_size)),
+        Port("tokens", "float32", (1, c.frames, c.tokens, c.token_size)),
         Port("frame_mask", "float32", (1, c.frames)),
         Port("text_pooled", "float32", (1, c.text_size)),
         Port("text_tokens", "float32", (1, c.text_tokens, c.text_size)),
@@ -108,6 +108,7 @@ def _query_outputs(c: NetworkConfig) -> tuple[Port, ...]:
     return (
         Port("query", "float32", (1, c.vector_size)),
         Port("nodes", "float32", (1, c.frames, c.node_size)),
+        Port("patches", "float32", (1, c.frames, c.patch_nodes, c.node_size)),
         Port("attention", "float32", (1, c.frames, c.patches)),
     )
 
@@ -115,7 +116,7 @@ def _query_outputs(c: NetworkConfig) -> tuple[Port, ...]:
 def _item_inputs(c: NetworkConfig) -> tuple[Port, ...]:
     return (
         Port("cls", "float32", ("N", c.cls_size)),
-        Port("tokens", "float32", ("N", c.patches, c.token_size)),
+        Port("tokens", "float32", ("N", c.tokens, c.token_size)),
         Port("title_pooled", "float32", ("N", c.text_size)),
         Port("title_tokens", "float32", ("N", c.text_tokens, c.text_size)),
         Port("title_mask", "float32", ("N", c.text_tokens)),
@@ -133,6 +134,7 @@ def _rerank_inputs(c: NetworkConfig) -> tuple[Port, ...]:
     return (
         Port("query", "float32", (1, c.vector_size)),
         Port("query_nodes", "float32", (1, c.frames, c.node_size)),
+        Port("query_patches", "float32", (1, c.frames, c.patch_nodes, c.node_size)),
         Port("frame_mask", "float32", (1, c.frames)),
         Port("items", "float32", (1, c.shortlist, c.vector_size)),
         Port("item_nodes", "float32", (1, c.shortlist, c.item_nodes, c.node_size)),

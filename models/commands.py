@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,12 +75,6 @@ def evaluate(
 
     The catalog is built and asked as in a kiosk. A manifest without labels gives predictions only.
     """
-    if predictions is not None and not predictions.absolute().parent.is_dir():
-        raise UsageError(
-            f"cannot write {predictions}",
-            why="its folder does not exist",
-            fix=f"mkdir -p {predictions.parent}",
-        )
     if data_format != "grocery":
         from models.evaluation.protocols.command import run
 
@@ -91,6 +85,8 @@ def evaluate(
             why="--clips or --catalog is missing",
             fix="give both, or another --format",
         )
+    if predictions is not None:
+        _check_output(predictions, [manifest, catalog, *filter(None, [distractors])])
     from models.data.grocery_lpr import read_clips
     from models.evaluation.evaluate import evaluate as measure
     from models.evaluation.prediction import Question, write_predictions
@@ -107,6 +103,22 @@ def evaluate(
     else:
         _print(found)
     return None
+
+
+def _check_output(file: Path, inputs: Sequence[Path]) -> None:
+    """Find out before the long run that its result would have no place, or replace an input."""
+    if not file.absolute().parent.is_dir():
+        raise UsageError(
+            f"cannot write {file}",
+            why="its folder does not exist",
+            fix=f"mkdir -p {file.parent}",
+        )
+    if file.resolve() in [given.resolve() for given in inputs]:
+        raise UsageError(
+            f"cannot write {file}",
+            why="it is one of the files that are read",
+            fix="name another file with --predictions",
+        )
 
 
 def _print(found: Evaluation) -> None:

@@ -16,14 +16,16 @@ class NetworkConfig:
         preset: ``lite``, ``b32`` or ``tiny``; names encoders and tokenizer.
         image_size: S, side of the uint8 input in pixels.
         cls_size: C, length of a frame's pooled features.
-        patches: P, patch tokens of a frame.
+        patches: P, patch tokens of one view of a frame.
         token_size: D, length of a patch token.
         text_size: E, length of a text token and of the pooled text.
         text_tokens: L, longest text in tokens.
         frames: T, frames of a query.
         visual_size: length of the visual half of a first-stage vector.
         node_size: G, length of a second-stage node.
-        item_nodes: M, nodes of an item: the item itself and 3 x 3 pooled patches.
+        views: views of a frame with tokens of their own; the first is the whole frame.
+        item_nodes: M, nodes of an item: the item itself and 3 x 3 pooled patches of every view.
+        memory: most products with photos that the item head remembers.
         shortlist: K, candidates of the re-ranker.
         heads: attention heads everywhere.
         cls_blocks: equal blocks that the pooled features consist of, each normalised by itself.
@@ -40,7 +42,9 @@ class NetworkConfig:
     frames: int = 8
     visual_size: int = 256
     node_size: int = 128
+    views: int = 1
     item_nodes: int = 10
+    memory: int = 64
     shortlist: int = 32
     heads: int = 8
     cls_blocks: int = 1
@@ -48,8 +52,18 @@ class NetworkConfig:
 
     @property
     def vector_size(self) -> int:
-        """V, length of a first-stage vector: visual half and text half."""
-        return self.visual_size + self.text_size
+        """V, length of a first-stage vector: visual half, one for quality or bias, text half."""
+        return self.visual_size + 1 + self.text_size
+
+    @property
+    def tokens(self) -> int:
+        """Patch tokens of a frame, those of all views."""
+        return self.views * self.patches
+
+    @property
+    def patch_nodes(self) -> int:
+        """R, pooled patches of a picture, of all views."""
+        return self.item_nodes - 1
 
     @property
     def grid(self) -> int:
@@ -69,6 +83,8 @@ LITE = NetworkConfig(
     token_size=320,
     text_size=384,
     text_tokens=64,
+    views=2,
+    item_nodes=19,
     cls_blocks=4,
 )
 

@@ -212,15 +212,20 @@ def check_bundle(folder: Path) -> Iterator[Finding]:
 
 
 def check_speech(asked: Path | None) -> Iterator[Finding]:
-    """There is a whole Vosk model."""
-    from runtime.speech.model import MODEL_VARIABLE, check_model, find_model
+    """There is a Vosk model, and it loads."""
+    from runtime.speech.child import VoskRecognizer
+    from runtime.speech.model import MODEL_VARIABLE, find_model
 
     model = find_model(asked)
     if model is None:
         fix = f"give --speech-model DIR or set {MODEL_VARIABLE}"
         yield Finding("speech", "warn", "no Vosk model; pictures alone decide", fix)
         return
-    check_model(model)
+    recognizer = VoskRecognizer(model)
+    try:
+        recognizer.open()
+    finally:
+        recognizer.close()
     yield Finding("speech", "ok", f"Vosk model in {model}")
 
 
@@ -239,21 +244,22 @@ def check_microphone() -> Iterator[Finding]:
 
 
 def check_folders() -> Iterator[Finding]:
-    """Files can be made where the kiosk makes them, and the disk is not full."""
+    """Files can be made in the usual places, and the disk is not full."""
     yield writable_finding("temporary folder", Path(tempfile.gettempdir()), "set TMPDIR")
-    yield writable_finding("working folder", Path.cwd(), "start from a folder you may write")
+    # Needed only for catalogs and bundles that are given by relative paths.
+    yield writable_finding("working folder", Path(), "start from a folder you may write", "warn")
 
 
-def writable_finding(check: str, folder: Path, fix: str) -> Finding:
-    """Whether a file can be made in a folder that has room."""
+def writable_finding(check: str, folder: Path, fix: str, otherwise: Status = "fail") -> Finding:
+    """Whether a file can be made in a folder that has room; ``otherwise`` where it cannot."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0")
         free = shutil.disk_usage(folder).free
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
-        return Finding(check, "fail", f"{folder} cannot be written: {why}", fix)
-    detail = f"{folder} is writable, {_gib(free)} free"
+        return Finding(check, otherwise, f"{folder} cannot be written: {why}", fix)
+    detail = f"{folder.absolute()} is writable, {_gib(free)} free"
     if free < LEAST_DISK_BYTES:
         return Finding(check, "warn", detail, "free some space; 1 GiB should be free")
     return Finding(check, "ok", detail)

@@ -7,7 +7,7 @@
     ├── InputError            a file or text given by the user
     │   ├── ClipError         a video clip or its frames
     │   ├── AudioError        a sound track or wav file
-    │   ├── FeedError         a catalog feed or one of its images
+    │   ├── FeedError         a catalog feed, a list of photos, or one of their images
     │   └── ClipListError     an evaluation manifest
     ├── BundleError           the bundle is missing, damaged or too new
     ├── CatalogError          the catalog folder is missing, damaged or of another bundle
@@ -90,7 +90,7 @@ class AudioError(InputError):
 
 
 class FeedError(InputError):
-    """A catalog feed, one of its rows or one of its images cannot be used."""
+    """A catalog feed, a list of photos, one of their rows or images cannot be used."""
 
     code = "feed"
 

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from runtime.catalog.catalog import CatalogReader, Hit
 from runtime.decision import SHOWN_CANDIDATES, Hysteresis, confidences, verdict
 from runtime.events import Candidate, Event
+from runtime.lexical.hearing import Heard, Hearing
 from runtime.memory import EncodedFrame, FrameMemory
-from runtime.network import Network, Query, TextFeatures
+from runtime.network import Network, Query
 from runtime.preprocess import frame_input
 from runtime.sampler import spread
 
@@ -106,8 +107,8 @@ class Matcher:
         self._memory = FrameMemory(network.frames)
         self._hysteresis = Hysteresis(self._rule)
         self._clock = _Clock()
-        self._words = ""
-        self._text: TextFeatures | None = None
+        self._hearing = Hearing(network, catalog)
+        self._heard = self._hearing.silence()
 
     @property
     def sampling_fps(self) -> float:
@@ -118,7 +119,7 @@ class Matcher:
         """Start a new presentation: forget frames, words and what was shown."""
         self._memory.clear()
         self._hysteresis.reset()
-        self._words, self._text = "", None
+        self._heard = self._hearing.silence()
         self._clock.take()
 
     def see(self, image: BgrImage, time_s: float) -> None:
@@ -130,11 +131,9 @@ class Matcher:
                 self._memory.add(frame)
 
     def hear(self, words: str) -> None:
-        """Replace the words heard so far; encoded only when they changed."""
-        if words == self._words:
-            return
-        self._text = self._read(words)
-        self._words = words
+        """Replace the words heard so far; read only when they changed."""
+        if words != self._heard.words:
+            self._heard = self._read(words)
 
     def step(self, time_s: float) -> Step:
         """Match the latest T frames and the words, as the live screen does."""
@@ -156,37 +155,40 @@ class Matcher:
         if chosen:
             squares = np.stack([frame_input(images[index], size) for index in chosen])
             frames = self._network.encode_frames(squares, [0.0] * len(chosen))
-        words = self._read(text)
-        query = self._network.query(frames, words)
-        hits, reranked = self._second_stage(query, len(self._catalog.items()))
+        heard = self._read(text)
+        query = self._network.query(frames, heard.text)
+        hits, reranked = self._second_stage(query, heard, len(self._catalog.items()))
         order = [hits[i] for i in reranked.order]
-        listed = self._candidates(hits, reranked) if frames or words is not None else ()
+        listed = self._candidates(hits, reranked) if frames or heard.prior is not None else ()
         self._clock.take()
         return Ranking(
             tuple(hit.item.id for hit in order), reranked.scores, verdict(listed, self._rule, 0.0)
         )
 
-    def _read(self, words: str) -> TextFeatures | None:
-        if not self._network.says_something(words):
-            return None
-        with self._clock.stage("text_encoder"):
-            return self._network.encode_texts([words])
+    def _read(self, words: str) -> Heard:
+        with self._clock.stage("words"):
+            return self._hearing.read(words)
 
     def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
+        with self._clock.stage("words"):
+            heard = self._heard = self._hearing.fresh(self._heard)
         with self._clock.stage("query_head"):
-            query = self._network.query(frames, self._text)
-        hits, reranked = self._second_stage(query, self._network.shortlist)
+            query = self._network.query(frames, heard.text)
+        hits, reranked = self._second_stage(query, heard, self._network.shortlist)
         with self._clock.stage("decision"):
             # Nothing seen and nothing heard is no evidence for any product.
-            listed = self._candidates(hits, reranked) if frames or self._text else ()
+            spoke = heard.prior is not None
+            listed = self._candidates(hits, reranked) if frames or spoke else ()
             event = verdict(listed, self._rule, time_s)
             event = self._hysteresis.settle(event) if settle else event
         attention = query.attention[len(frames) - 1] if frames else None
-        return Step(time_s, self._words, listed, event, self._clock.take(), attention)
+        return Step(time_s, heard.words, listed, event, self._clock.take(), attention)
 
-    def _second_stage(self, query: Query, count: int) -> tuple[list[Hit], _Reranked]:
+    def _second_stage(self, query: Query, heard: Heard, count: int) -> tuple[list[Hit], _Reranked]:
         with self._clock.stage("search"):
-            hits = self._catalog.search(query.vector, max(1, count))
+            # The prior holds all that was said, the text half of the vector included.
+            seen = query.vector[: self._network.visual_size + 1]
+            hits = self._catalog.search(seen, max(1, count), heard.prior)
         with self._clock.stage("reranker"):
             head = hits[: self._network.shortlist]
             first = np.asarray([hit.score for hit in hits], np.float32)

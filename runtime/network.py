@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from runtime.bundle.manifest import SUBMODULES, Tensor
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.catalog.catalog import ItemVectors
+from runtime.catalog.catalog import ItemVectors, PhotoVector
+from runtime.catalog.publisher import PhotoPublisher
 from runtime.engines.engine import Engine, TensorSpec
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.lifecycle import Closable
@@ -49,12 +50,14 @@ class Query:
     Attributes:
         vector: float32 [V], for the first stage.
         nodes: float32 [1, T, G], for the second stage.
+        patches: float32 [1, T, R, G], places of each frame, for the second stage.
         attention: float32 [T, P], where the speech text looks in each frame.
         mask: float32 [1, T], which nodes are real frames.
     """
 
     vector: FloatArray
     nodes: FloatArray
+    patches: FloatArray
     attention: FloatArray
     mask: FloatArray
 
@@ -116,6 +119,11 @@ class Network(Closable):
         return self.bundle.manifest.preprocessing.size
 
     @property
+    def publisher(self) -> PhotoPublisher:
+        """Makes the vectors of a catalog, with the bundle's constants."""
+        return PhotoPublisher(self.bundle.manifest.publish)
+
+    @property
     def frames(self) -> int:
         """T, the frames of one query."""
         return self._frames
@@ -124,6 +132,12 @@ class Network(Closable):
     def shortlist(self) -> int:
         """K, the candidates of the re-ranker."""
         return self.bundle.manifest.shortlist
+
+    @property
+    def visual_size(self) -> int:
+        """Length of the visual part of a first-stage vector [visual; quality or bias; text]."""
+        outputs = {spec.name: spec for spec in self._engines["query_head"].outputs}
+        return _fixed(outputs["query"], 1) - 1 - self._text_size
 
     @property
     def providers(self) -> dict[str, str]:
@@ -163,7 +177,7 @@ class Network(Closable):
         """Join at most T frames and the speech text (or None) into a query."""
         view = window(frames, self._frames, self._cls_size, self._token_shape)
         out = self._engines["query_head"].run({**self._head_inputs(view, text)})
-        return Query(out["query"][0], out["nodes"], out["attention"][0], view.mask)
+        return Query(out["query"][0], out["nodes"], out["patches"], out["attention"][0], view.mask)
 
     def encode_items(
         self, images: npt.NDArray[np.uint8], texts: Sequence[tuple[str, str]]
@@ -186,6 +200,12 @@ class Network(Closable):
         )
         rows = zip(out["item"], out["nodes"], strict=True)
         return [ItemVectors(item, nodes) for item, nodes in rows]
+
+    def encode_photos(self, images: npt.NDArray[np.uint8]) -> list[PhotoVector]:
+        """Catalog side: photos of products uint8 [N, S, S, 3] RGB, each a query of one frame."""
+        frames = self.encode_frames(images, [0.0] * len(images))
+        queries = [self.query([frame], None).vector for frame in frames]
+        return [PhotoVector(vector[: self.visual_size].copy()) for vector in queries]
 
     def rerank(
         self, query: Query, items: FloatArray, nodes: FloatArray, scores: FloatArray
@@ -210,6 +230,7 @@ class Network(Closable):
             {
                 "query": query.vector[None],
                 "query_nodes": query.nodes,
+                "query_patches": query.patches,
                 "frame_mask": query.mask,
                 "items": _padded(items, size),
                 "item_nodes": _padded(nodes, size),

@@ -18,13 +18,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+NAMED_ASSETS = os.environ.get("SGMN_TEST_ASSETS")
+ASSETS = Path(NAMED_ASSETS or REPOSITORY.parent / "shared")
+HAS_ASSETS = (ASSETS / "data").is_dir()
+
+
 @pytest.fixture(scope="session")
 def assets() -> Path:
     """The real data and speech model for development; skipped, saying so, where absent."""
-    folder = Path(os.environ.get("SGMN_TEST_ASSETS", REPOSITORY.parent / "shared"))
-    if not (folder / "data").is_dir():
-        pytest.skip(f"no development data in {folder} (set SGMN_TEST_ASSETS)")
-    return folder
+    if not HAS_ASSETS:
+        pytest.skip(f"no development data in {ASSETS} (set SGMN_TEST_ASSETS)")
+    return ASSETS
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +41,18 @@ def speech_model() -> Path:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where everything is installed (SGMN_FORBID_SKIPS), a skip is a failure; GPU tests apart."""
+    """Where everything is installed (SGMN_FORBID_SKIPS), a skip is a failure."""
     report = yield
-    forbidden = os.environ.get("SGMN_FORBID_SKIPS") and "gpu" not in item.keywords
+    forbidden = os.environ.get("SGMN_FORBID_SKIPS") and not _may_lack(item)
     if forbidden and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be: {report.longrepr}"
     return report
+
+
+def _may_lack(item: pytest.Item) -> bool:
+    """No package brings a GPU, nor the development data where nobody named them."""
+    if "gpu" in item.keywords:
+        return True
+    needs_assets = "assets" in getattr(item, "fixturenames", ())
+    return needs_assets and not HAS_ASSETS and NAMED_ASSETS is None

@@ -93,7 +93,7 @@ class Lite0(nn.Module):
 
 
 class Lite0FrameEncoder(FrameEncoder):
-    """uint8 pictures to pooled features of two views and patch tokens of the first.
+    """uint8 pictures to pooled features and patch tokens of two views.
 
     A frame arrives at 320 px. View one is the whole frame at 224 px; view two its central 224 px,
     70 % of each side, which costs a second pass and finds small products. Each view is pooled by
@@ -106,16 +106,17 @@ class Lite0FrameEncoder(FrameEncoder):
         self.margin = (config.image_size - VIEW) // 2
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 [N, S, S, 3] RGB -> cls [N, 5120], tokens [N, 49, 320]."""
+        """uint8 [N, S, S, 3] RGB -> cls [N, 5120], tokens [N, 98, 320]."""
         # These weights want (x - 127) / 128, not ImageNet's mean and deviation.
         pixels = (images.permute(0, 3, 1, 2).float() - 127.0) / 128.0
         whole = F.interpolate(pixels, size=(VIEW, VIEW), mode="bilinear", align_corners=False)
         m = self.margin
         centre = pixels[:, :, m : m + VIEW, m : m + VIEW]
         patches, features = self.trunk(whole)
-        _, close = self.trunk(centre)
+        close_patches, close = self.trunk(centre)
         cls = torch.cat([_mean(features), _gem(features), _mean(close), _gem(close)], 1)
-        return cls, patches.flatten(2).transpose(1, 2)
+        tokens = torch.cat([patches.flatten(2), close_patches.flatten(2)], 2)
+        return cls, tokens.transpose(1, 2)
 
 
 def _mean(features: Tensor) -> Tensor:

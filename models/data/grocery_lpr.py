@@ -209,7 +209,7 @@ def _read(path: Path) -> _Pixels:
 
 def _lines(manifest: Path) -> list[str]:
     try:
-        return manifest.read_text(encoding="utf-8").split("\n")
+        return manifest.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ClipListError(
             f"cannot read the manifest {manifest}", why=str(error), fix="give another --clips file"

@@ -12,7 +12,7 @@ from models.data.grocery_lpr import shop_images
 from models.evaluation.accuracy import Accuracy, accuracy_by_group
 from models.evaluation.gallery import open_gallery
 from models.evaluation.prediction import Prediction, Question, predict
-from runtime.catalog.importer import Progress
+from runtime.catalog.progress import Progress
 from runtime.errors import ClipListError
 from runtime.machine import describe
 from runtime.matcher import Matcher

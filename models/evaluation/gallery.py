@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from runtime.catalog.feed import GROUP, FeedRow, read_feed
-from runtime.catalog.importer import Progress, import_feed
+from runtime.catalog.importer import import_feed
+from runtime.catalog.progress import Progress
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.errors import FeedError
 from runtime.network import Network
@@ -30,7 +31,9 @@ def open_gallery(
     with TemporaryDirectory(prefix="sgmn-gallery-") as name:
         folder = Path(name)
         feed = feeds[0] if len(feeds) == 1 else merge_feeds(feeds, folder / "feed")
-        import_feed(feed, folder / "catalog", network, digest, progress)
+        import_feed(
+            feed, folder / "catalog", network, digest, progress, publisher=network.publisher
+        )
         with SqliteCatalog.open(folder / "catalog", digest) as catalog:
             yield catalog
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from models.data.clip import Clip, TextField, Tier
 from models.data.grocery_lpr import Picture, render
 from runtime.bundle.files import write_durably
-from runtime.catalog.importer import Progress
+from runtime.catalog.progress import Progress
 from runtime.matcher import Ranking
 
 Modality = Literal["fused", "image", "text"]

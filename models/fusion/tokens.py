@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from models.config import NetworkConfig
 from models.heads.norms import MASKED, masked_mean
 
+PLACES = 9
+"""Pooled patches of a picture."""
+
 
 class WordFusion(nn.Module):
     """Adds to every token what the words say to it; nothing without words.
@@ -58,8 +61,9 @@ class PictureTokens(nn.Module):
     def __init__(self, config: NetworkConfig, *, single_key: bool = False) -> None:
         super().__init__()
         self.grid = config.grid
+        self.count = config.patches
         self.patch = nn.Linear(config.token_size, config.node_size)
-        self.places = nn.Parameter(torch.randn(config.item_nodes, config.node_size) * 0.02)
+        self.places = nn.Parameter(torch.randn(PLACES + 1, config.node_size) * 0.02)
         kind = MeanWordFusion if single_key else WordFusion
         self.words = kind(config.node_size, config.text_size)
 
@@ -67,7 +71,7 @@ class PictureTokens(nn.Module):
         """Pool, place and fuse the pictures of one text.
 
         Args:
-            patches: [N, T, P, D].
+            patches: [N, T, views * P, D]; those of the first view are used.
             node: [N, T, G].
             words: [N, L, E].
             words_mask: [N, L].
@@ -76,7 +80,11 @@ class PictureTokens(nn.Module):
             [N, T, M, G]; the first token comes from the node.
         """
         batch, frames = patches.shape[:2]
-        square = patches.transpose(2, 3).reshape(batch * frames, -1, self.grid, self.grid)
+        square = (
+            patches[:, :, : self.count]
+            .transpose(2, 3)
+            .reshape(batch * frames, -1, self.grid, self.grid)
+        )
         pooled = F.avg_pool2d(square, 3, 2).flatten(2).transpose(1, 2)
         pooled = self.patch(pooled).reshape(batch, frames, -1, node.shape[-1])
         tokens = torch.cat([node[:, :, None], pooled], 2) + self.places

@@ -11,25 +11,31 @@ import torch
 from torch import Tensor, nn
 
 from models.config import NetworkConfig
+from models.graph.matching import patch_agreement
 from models.heads.norms import MASKED
 
-FACTS = 4
-"""Edges between clip and candidate: first-stage score, visual, spoken, mean over frames."""
+FACTS = 5
+"""Edges between clip and candidate: first-stage score, visual, spoken, frames, places."""
 
 NO_RIVAL = -2.0
 """Stands for the best rival where there is none."""
 
 
 class RelationReranker(nn.Module):
-    """First-stage scores plus evidence from edges; equivariant to the candidates' order."""
+    """First-stage scores plus evidence from edges; equivariant to the candidates' order.
+
+    s1 = s0 + patch_weight * quality^2 * agreement of places + evidence of all edges. Both additions
+    start at zero, as the first stage's order.
+    """
 
     def __init__(self, config: NetworkConfig, hidden: int = 32) -> None:
         super().__init__()
         self.visual_size = config.visual_size
+        self.views = config.views
+        self.patch_weight = nn.Parameter(torch.tensor(0.0))
         self.evidence = nn.Sequential(
             nn.Linear(config.frames + 2 * FACTS, hidden), nn.ReLU(), nn.Linear(hidden, 1)
         )
-        # Starts as the first stage's order.
         last = self.evidence[2]
         nn.init.zeros_(last.weight)  # type: ignore[arg-type]
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
@@ -38,6 +44,7 @@ class RelationReranker(nn.Module):
         self,
         query: Tensor,
         query_nodes: Tensor,
+        query_patches: Tensor,
         frame_mask: Tensor,
         items: Tensor,
         item_nodes: Tensor,
@@ -49,9 +56,10 @@ class RelationReranker(nn.Module):
         Args:
             query: [B, V].
             query_nodes: [B, T, G].
+            query_patches: [B, T, R, G].
             frame_mask: [B, T].
             items: [B, K, V].
-            item_nodes: [B, K, M, G].
+            item_nodes: [B, K, M, G]; the first node is the item itself, the rest its places.
             scores: [B, K], first stage.
             candidate_mask: [B, K].
 
@@ -61,12 +69,15 @@ class RelationReranker(nn.Module):
         look = self._frame_edges(query_nodes, frame_mask, item_nodes)
         mean_look = look.sum(1) / frame_mask.sum(1, keepdim=True).clamp(min=1.0)
         seen = self._inner(query, items, slice(0, self.visual_size))
-        spoken = self._inner(query, items, slice(self.visual_size, None))
-        facts = torch.stack([scores, seen, spoken, mean_look], -1)
+        spoken = self._inner(query, items, slice(self.visual_size + 1, None))
+        places = patch_agreement(query_patches, frame_mask, item_nodes[:, :, 1:], self.views)
+        facts = torch.stack([scores, seen, spoken, mean_look, places], -1)
         lead = facts - _best_rival(facts, candidate_mask)
         profile = look.transpose(1, 2).sort(-1, descending=True).values
         added = self.evidence(torch.cat([profile, facts, lead], -1))[..., 0]
-        return (scores + added) * candidate_mask + (1.0 - candidate_mask) * MASKED
+        quality = query[:, self.visual_size, None]
+        matched = scores + self.patch_weight * quality * quality * places
+        return (matched + added) * candidate_mask + (1.0 - candidate_mask) * MASKED
 
     def _frame_edges(self, frames: Tensor, mask: Tensor, nodes: Tensor) -> Tensor:
         """Best cosine of every frame with any node of every candidate: [B, T, K]."""

@@ -37,6 +37,7 @@ class GraphReranker(nn.Module):
         self,
         query: Tensor,
         query_nodes: Tensor,
+        query_patches: Tensor,
         frame_mask: Tensor,
         items: Tensor,
         item_nodes: Tensor,
@@ -48,6 +49,7 @@ class GraphReranker(nn.Module):
         Args:
             query: [B, V].
             query_nodes: [B, T, G].
+            query_patches: [B, T, R, G].
             frame_mask: [B, T].
             items: [B, K, V].
             item_nodes: [B, K, M, G]; the first node is the item itself.
@@ -67,7 +69,14 @@ class GraphReranker(nn.Module):
         place = frames.shape[1]
         agreement = (out[:, place + 1 :] @ out[:, place, :, None])[..., 0]
         weighed = self.relation(
-            query, query_nodes, frame_mask, items, item_nodes, scores, candidate_mask
+            query,
+            query_nodes,
+            query_patches,
+            frame_mask,
+            items,
+            item_nodes,
+            scores,
+            candidate_mask,
         )
         return weighed + self.beta * agreement * candidate_mask
 
@@ -96,7 +105,7 @@ class GraphReranker(nn.Module):
         )
 
     def _spoken(self, query: Tensor, items: Tensor) -> Tensor:
-        text = slice(self.visual_size, None)
+        text = slice(self.visual_size + 1, None)
         return (items[:, :, text] @ query[:, text, None])[..., 0]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import NetworkConfig
+from models.heads.memory import ItemMemory
 from models.heads.norms import unit
 from models.heads.query import SharedParts
 
@@ -17,8 +17,8 @@ class ItemHead(nn.Module):
     def __init__(self, config: NetworkConfig, shared: SharedParts) -> None:
         super().__init__()
         self.shared = shared
-        self.grid = config.grid
-        self.patch_node = nn.Linear(config.token_size, config.node_size, bias=False)
+        self.map = config.patches
+        self.memory = ItemMemory(config)
 
     def forward(
         self,
@@ -28,14 +28,18 @@ class ItemHead(nn.Module):
         title_tokens: Tensor,
         title_mask: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """cls [N, C], tokens [N, P, D], title as in the query head -> item [N, V], nodes [N, M, G].
+        """cls [N, C], tokens [N, views * P, D], title as in the query head -> items, nodes.
 
-        The first node is the item itself, the others are 3 x 3 pooled patches.
+        An item [N, V] is [visual; 0; text]; the zero is the place of its bias, which depends on
+        the catalog it stands in and is set when that is published. The first node [N, M, G] is the
+        item itself, the others are its pooled patches.
         """
-        seen, _ = self.shared.attention(tokens[:, None], title_tokens, title_mask)
-        visual = unit(unit(self.shared.projection.items(cls)) + seen[:, 0])
-        item = torch.cat([visual, unit(self.shared.words(title_pooled))], 1)
-        own = unit(self.shared.node(visual))[:, None]
-        square = tokens.transpose(1, 2).reshape(-1, tokens.shape[2], self.grid, self.grid)
-        pooled = F.avg_pool2d(square, 3, 2).flatten(2).transpose(1, 2)
-        return item, torch.cat([own, unit(self.patch_node(pooled))], 1)
+        seen, _ = self.shared.attention(tokens[:, None, : self.map], title_tokens, title_mask)
+        own = self.shared.projection.items(cls)
+        moved = self.memory(own, title_pooled)
+        visual = unit(moved + seen[:, 0])
+        item = torch.cat(
+            [visual, torch.zeros_like(visual[:, :1]), unit(self.shared.words(title_pooled))], 1
+        )
+        node = unit(self.shared.node(visual))[:, None]
+        return item, torch.cat([node, self.shared.patches.items(tokens)], 1)

@@ -8,9 +8,16 @@ from torch import Tensor, nn
 from models.config import NetworkConfig
 from models.heads.attention import SingleKeyFusion, TextGuidedAttention
 from models.heads.norms import masked_mean, unit
+from models.heads.patches import PatchNodes
 from models.heads.pooling import TextGuidedPool
 from models.heads.projection import SharedProjection
 from models.heads.temporal import TemporalDifference
+
+CLEAR = 0.3
+"""Mean cosine between two frames of a clip from which on it counts as clear."""
+
+LOWEST = 0.3
+"""Least quality of a clip that has frames."""
 
 
 class SharedParts(nn.Module):
@@ -29,6 +36,7 @@ class SharedParts(nn.Module):
         self.attention = kind(config.token_size, config.text_size, config.visual_size)
         self.words = nn.Linear(config.text_size, config.text_size, bias=False)
         self.node = nn.Linear(config.visual_size, config.node_size, bias=False)
+        self.patches = PatchNodes(config)
         nn.init.eye_(self.words.weight)
         nn.init.orthogonal_(self.node.weight)
 
@@ -53,6 +61,7 @@ class QueryHead(nn.Module):
     ) -> None:
         super().__init__()
         self.shared = shared
+        self.map = config.patches
         self.temporal = TemporalDifference(
             config.visual_size, config.frames, config.heads, joint_layers
         )
@@ -69,22 +78,24 @@ class QueryHead(nn.Module):
         text_pooled: Tensor,
         text_tokens: Tensor,
         text_mask: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Join frames and words.
 
         Args:
             cls: [B, T, C].
-            tokens: [B, T, P, D].
+            tokens: [B, T, views * P, D].
             frame_mask: [B, T].
             text_pooled: [B, E].
             text_tokens: [B, L, E].
             text_mask: [B, L], all zero without words.
 
         Returns:
-            query [B, V], nodes [B, T, G], attention [B, T, P]. The query is [visual; weight * text]
-            and an item [visual; text], so that the whole first stage is one inner product.
+            query [B, V], nodes [B, T, G], patches [B, T, R, G], attention [B, T, P]. The query is
+            [visual; quality; weight * text] and an item [visual; bias; text], so that the whole
+            first stage is one inner product.
         """
-        seen, attention = self.shared.attention(tokens, text_tokens, text_mask)
+        whole = tokens[:, :, : self.map]
+        seen, attention = self.shared.attention(whole, text_tokens, text_mask)
         frames = unit(self.shared.projection.frames(cls)) + seen
         frames = frames * frame_mask[..., None]
         frames = unit(self.temporal(frames, frame_mask)) * frame_mask[..., None]
@@ -95,4 +106,20 @@ class QueryHead(nn.Module):
         else:
             visual = unit(self.pool(frames, frame_mask, spoken))
         nodes = unit(self.shared.node(frames)) * frame_mask[..., None]
-        return torch.cat([visual, spoken * self.text_weight], 1), nodes, attention
+        patches = self.shared.patches.frames(tokens) * frame_mask[..., None, None]
+        query = torch.cat([visual, _quality(frames, frame_mask), spoken * self.text_weight], 1)
+        return query, nodes, patches, attention
+
+
+def _quality(frames: Tensor, mask: Tensor) -> Tensor:
+    """How far the frames of a clip agree: [B, 1], 0 to 1.
+
+    The mean cosine of two different frames, in units of what clear clips reach; 1 for one frame
+    and 0 for none. Small, covered or blurred products make frames disagree.
+    """
+    count = mask.sum(1, keepdim=True)
+    total = frames.sum(1)
+    pairs = ((total * total).sum(1, keepdim=True) - count) / (count * (count - 1.0)).clamp(min=1.0)
+    several = (count - 1.0).clamp(0.0, 1.0)
+    agreement = pairs * several + (1.0 - several) * CLEAR
+    return (agreement / CLEAR).clamp(LOWEST, 1.0) * count.clamp(max=1.0)

@@ -54,6 +54,27 @@ class DataConfig(_Known):
 
 
 @dataclass(frozen=True)
+class ClosedFormConfig(_Known):
+    """What is set without gradients.
+
+    Attributes:
+        shrink: share of the within-class covariance that whitening replaces by its mean variance.
+        remember: whether the item head's memory is filled.
+        share: how much of an item's own vector stays beside what the memory adds.
+        ridge: of the memory's regression.
+        picture_share: weight of pictures against texts in the memory's likeness of items.
+        patch_weight: of the agreement of places in the second stage.
+    """
+
+    shrink: Part = 0.2
+    remember: bool = True
+    share: Part = 0.5
+    ridge: Rate = 1.0
+    picture_share: Part = 0.6
+    patch_weight: Weight = 1.6
+
+
+@dataclass(frozen=True)
 class TrainerConfig(_Known):
     """How weights are trained, whatever they are.
 
@@ -143,15 +164,15 @@ class EncoderConfig(_Known):
     Attributes:
         train: pictures and words pass through the encoders in every step.
         rate: factor on the run's learning rate (spec section 4: 0.001).
-        whiten: first set the projection in closed form, on features of the encoders as they start;
-            else it starts at random.
+        closed_form: first set what is set in closed form, on features of the encoders as they
+            start; else it starts at random.
         keep: how far the encoders go from where they start (0) to where training leads them (1).
         workers: threads that load pictures ahead.
     """
 
     train: bool = False
     rate: Rate = 0.001
-    whiten: bool = False
+    closed_form: bool = False
     keep: Part = 1.0
     workers: Count = 2
 
@@ -205,8 +226,8 @@ class TrainConfig(_Known):
     Attributes:
         preset: of the network.
         seed: of every draw.
-        shrink: share of the within-class covariance that whitening replaces by its mean variance.
         frozen: beginnings of the names of head weights that are not trained on episodes.
+        closed_form: what is set before.
         data: what is shown.
         episodes: how it is shown.
         train: how the heads are trained; no steps leave them as they start.
@@ -218,8 +239,13 @@ class TrainConfig(_Known):
 
     preset: Literal["lite", "b32", "tiny"] = "lite"
     seed: Count = 7
-    shrink: Part = 0.5
-    frozen: tuple[str, ...] = (PROJECTION, "query_head.temporal")
+    frozen: tuple[str, ...] = (
+        PROJECTION,
+        "query_head.shared.patches",
+        "query_head.temporal",
+        "reranker.patch_weight",
+    )
+    closed_form: ClosedFormConfig = field(default_factory=ClosedFormConfig)
     data: DataConfig = field(default_factory=DataConfig)
     episodes: EpisodeConfig = field(default_factory=EpisodeConfig)
     train: TrainerConfig = field(default_factory=TrainerConfig)
@@ -231,7 +257,7 @@ class TrainConfig(_Known):
     def __post_init__(self) -> None:
         if self.preset != "b32" and self.weights != WeightsConfig():
             raise ValueError(f"preset {self.preset} takes no [weights]")
-        if self.encoders.train and not self.encoders.whiten and PROJECTION in self.frozen:
+        if self.encoders.train and not self.encoders.closed_form and PROJECTION in self.frozen:
             raise ValueError(f"a projection that starts at random must be trained: {PROJECTION}")
 
     def as_dict(self) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Vectors:
     Attributes:
         query: first-stage vectors, [B, V].
         nodes: of the frames, [B, T, G].
+        patches: places of the frames, [B, T, R, G].
         frame_mask: [B, T].
         items: first-stage vectors, [B, V].
         item_nodes: [B, M, G].
@@ -52,6 +53,7 @@ class Vectors:
 
     query: Tensor
     nodes: Tensor
+    patches: Tensor
     frame_mask: Tensor
     items: Tensor
     item_nodes: Tensor
@@ -122,7 +124,7 @@ class SgmnObjective:
         return {**report, "total": whole, "scale": scale}
 
     def _vectors(self, episode: Episode) -> Vectors:
-        query, nodes, _ = self._network.query_head(*episode.query)
+        query, nodes, places, _ = self._network.query_head(*episode.query)
         items, item_nodes = self._network.item_head(*episode.item)
         pair: tuple[Tensor, ...] = ()
         if self._weights.pair:
@@ -131,14 +133,14 @@ class SgmnObjective:
             stored = self._fusion.item(item_patches, item_nodes[:, 0], title, title_mask)
             pair = (stored, *self._fusion.query(patches, nodes, mask, words, words_mask))
         count = len(episode.whole.items)
-        query, nodes, mask, items, item_nodes, *pairs = (
+        query, nodes, places, mask, items, item_nodes, *pairs = (
             self._world.gather(x.float(), count)
-            for x in (query, nodes, episode.query[2], items, item_nodes, *pair)
+            for x in (query, nodes, places, episode.query[2], items, item_nodes, *pair)
         )
         held_out = episode.whole.held_out.to(query.device)[:, None]
         query = torch.where(held_out, query.detach(), query)
         nodes = torch.where(held_out[..., None], nodes.detach(), nodes)
-        return Vectors(query, nodes, mask, items, item_nodes, tuple(pairs))
+        return Vectors(query, nodes, places, mask, items, item_nodes, tuple(pairs))
 
     def _parts(self, vectors: Vectors, whole: Draw, scale: Tensor) -> dict[str, Tensor]:
         weights, size = self._weights, self._network.config.visual_size
@@ -152,7 +154,7 @@ class SgmnObjective:
         if weights.visual:
             parts["visual"] = symmetric_info_nce(clips @ shop.T, scale, right)
         if weights.text:
-            said = unit(query[:, size:]) @ items[:, size:].T
+            said = unit(query[:, size + 1 :]) @ items[:, size + 1 :].T
             spoken = whole.spoken.to(scale.device)[:, None].expand_as(said) > 0
             parts["text"] = symmetric_info_nce(said, scale, right, spoken)
         if weights.triplet:
@@ -197,6 +199,7 @@ class SgmnObjective:
         reranked = self._network.reranker(
             query,
             vectors.nodes,
+            vectors.patches,
             vectors.frame_mask,
             items[listed],
             vectors.item_nodes[listed],

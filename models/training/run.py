@@ -26,7 +26,7 @@ from models.training.distributed import World, joined_world
 from models.training.ema import copied, put
 from models.training.folder import RunFolder, code_versions, git_state, write_json
 from models.training.pixels import PixelBatches, numbered
-from models.training.stages import Progress, Run, fit, fit_heads, sampler, set_closed_form
+from models.training.stages import Progress, Run, fit, fit_closed_form, fit_heads, sampler
 from models.training.state import Standing
 from models.training.validation import RetrievalValidation
 from runtime.bundle.files import file_digest
@@ -121,9 +121,9 @@ def _banks(run: Run, corpora: Sequence[Corpus]) -> list[FeatureBank]:
 
 
 def _fit_pixels(run: Run, data: Data) -> Standing:
-    if run.config.encoders.whiten:
+    if run.config.encoders.closed_form:
         bank = join(_banks(run, data.corpora))
-        set_closed_form(run, bank, set(range(len(data.groups))))
+        fit_closed_form(run, bank, set(range(len(data.groups))))
     run.world.share(run.network.state_dict().values())
     encoders = _encoder_weights(run.network)
     start = copied(encoders)

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.sgmn import Sgmn
 from models.training.bank import FeatureBank
+from models.training.closed_form import set_closed_form
 from models.training.config import TrainConfig
 from models.training.distributed import World
 from models.training.episodes import BankBatches, EpisodeSampler, Shots
@@ -16,7 +17,6 @@ from models.training.objective import SgmnObjective
 from models.training.projection import PooledBatches, ProjectionObjective, trainer_config
 from models.training.state import Standing
 from models.training.trainer import Batches, Trainer, Validation
-from models.training.whitening import whiten
 
 Progress = Callable[..., Iterable[Any]]
 
@@ -61,7 +61,7 @@ def fit(
         How far the training of the heads came.
     """
     shown = set(range(len(groups))) if allowed is None else allowed
-    set_closed_form(run, bank, shown)
+    fit_closed_form(run, bank, shown)
     run.world.share(run.network.state_dict().values())
     drawn = sampler(run, bank.shots, bank.said.tolist(), groups, shown)
     standing = fit_heads(run, BankBatches(bank, drawn, run.world), validation)
@@ -69,12 +69,11 @@ def fit(
     return standing
 
 
-def set_closed_form(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
+def fit_closed_form(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
     """Set what needs no gradients, anew at each call: it takes seconds."""
-    projection = run.network.shared.projection
-    device = projection.linear.weight.device
-    whiten(projection.cpu(), bank, allowed, run.config.shrink)
-    projection.to(device)
+    device = run.network.shared.projection.linear.weight.device
+    set_closed_form(run.network.cpu(), bank, allowed, run.config.closed_form)
+    run.network.to(device)
 
 
 def fit_heads(run: Run, batches: Batches[Any], validation: Validation | None) -> Standing:

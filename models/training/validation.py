@@ -65,7 +65,7 @@ class RetrievalValidation:
         """[N, 3]: right by pictures, by the first stage, by both stages."""
         network, size = self._network, self._network.config.visual_size
         inputs = self._here(*self._query(bank, rows))
-        query, nodes, _ = network.query_head(*inputs)
+        query, nodes, patches, _ = network.query_head(*inputs)
         right = torch.tensor([bank.shots[row][0] for row in rows.tolist()], device=query.device)
         image = query[:, :size] @ items[:, :size].T
         scores = query @ items.T
@@ -73,6 +73,7 @@ class RetrievalValidation:
         reranked = network.reranker(
             query,
             nodes,
+            patches,
             inputs[2],
             items[listed],
             item_nodes[listed],

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 SUBMODULES = ("frame_encoder", "text_encoder", "query_head", "item_head", "reranker")
 """The five submodules; the names are the contract in files, metrics and reports."""
@@ -76,6 +76,35 @@ class Decision(_Part):
     )
 
 
+class SpokenRule(_Part):
+    """How the words heard are weighed, for and against each product."""
+
+    weight: float = Field(default=0.25, ge=0, description="of all that was said, against pictures")
+    title: float = Field(default=0.5, ge=0, description="of the part of the title that was heard")
+    about: float = Field(default=0.1, ge=0, description="of the match with title and description")
+    denied: float = Field(default=0.3, ge=0, description="against a title heard in a denial")
+    margin: float = Field(default=0.8, description="lead at which words count half")
+    width: float = Field(default=0.15, gt=0, description="of the passage from chatter to evidence")
+    rival: int = Field(default=10, ge=2, description="the lead is over the product of this rank")
+
+
+class PublishRule(_Part):
+    """How item vectors are made when a catalog is published."""
+
+    memory_share: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="of the network's vector in that of an item with photos",
+    )
+    bonus: float = Field(default=0.06, description="bias of items without photos beside some with")
+    hubness: float = Field(
+        default=0.5, ge=0, description="less bias the more an item resembles one with photos"
+    )
+    usual: float = Field(default=0.67, description="resemblance at which only the bonus counts")
+    least: float = Field(default=0.55, description="less resemblance than this gives no more bias")
+
+
 class FileEntry(_Part):
     """Digest and size of one file of the bundle."""
 
@@ -86,7 +115,7 @@ class FileEntry(_Part):
 class Manifest(_Part):
     """Everything a runtime needs to know of a bundle before it opens any other file of it."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     name: str
     version: str
     preset: str
@@ -98,6 +127,8 @@ class Manifest(_Part):
     preprocessing: Preprocessing
     text: TextInput
     sampling: Sampling
+    spoken: SpokenRule = Field(default_factory=SpokenRule)
+    publish: PublishRule = Field(default_factory=PublishRule)
     decision: Decision
     parity: dict[str, Any] = Field(default_factory=dict)
     accuracy: list[dict[str, Any]] = Field(default_factory=list)

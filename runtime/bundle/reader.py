@@ -99,7 +99,7 @@ def _parse(folder: Path, data: bytes) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise _damaged(folder, f"{MANIFEST} is not JSON ({error})") from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None
-    if not isinstance(version, int):
+    if type(version) is not int:  # true is an int to Python
         raise _damaged(folder, f"{MANIFEST} has no schema_version, or one that is no whole number")
     # Before the model is validated: a newer manifest may have fields this program cannot know.
     if version > SCHEMA_VERSION:

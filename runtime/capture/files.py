@@ -8,7 +8,7 @@ from runtime.errors import InputError
 
 
 def check_file(path: Path, error: type[InputError], noun: str) -> None:
-    """See that a file is there, is a file, can be read and is not empty.
+    """See that a file is there, is a plain file, can be read and is not empty.
 
     Args:
         path: the file.
@@ -22,6 +22,8 @@ def check_file(path: Path, error: type[InputError], noun: str) -> None:
     try:
         if path.is_dir():
             raise error(f"{path} is not a {noun}", why="it is a folder", fix=fix)
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its writer
+            raise error(f"{path} is not a {noun}", why="it is a pipe or a device", fix=fix)
         with path.open("rb") as file:
             if not file.read(1):
                 raise error(f"{path} is not a {noun}", why="the file is empty", fix="copy it again")

@@ -48,6 +48,19 @@ class ItemVectors:
 
 
 @dataclass(frozen=True)
+class PhotoVector:
+    """What the network made of one photo that a shop added to an item.
+
+    The query head's answer to that photo as the only camera frame of a clip without words.
+
+    Attributes:
+        vector: float32 [visual], the visual part of a first-stage vector [V], which comes first.
+    """
+
+    vector: FloatArray
+
+
+@dataclass(frozen=True)
 class Hit:
     """A search result: row in the snapshot, product, and its inner product with the query."""
 
@@ -58,24 +71,46 @@ class Hit:
 
 @dataclass(frozen=True)
 class CatalogStats:
-    """Figures for `doctor` and the page: item count, live snapshot, bundle digest, size on disk."""
+    """Figures of a catalog.
+
+    Attributes:
+        items: number of products.
+        snapshot: name of the live snapshot.
+        bundle: digest of the bundle that encoded it.
+        size_bytes: on disk.
+        photos: number of photos added to products.
+    """
 
     items: int
     snapshot: str
     bundle: str
     size_bytes: int
+    photos: int = 0
 
 
 @runtime_checkable
 class CatalogReader(Protocol):
     """Products that can be searched: what a match needs of a catalog."""
 
-    def search(self, query: FloatArray, k: int) -> list[Hit]:
+    @property
+    def snapshot(self) -> str:
+        """Names what is searched; another name means other rows."""
+
+    def search(self, query: FloatArray, k: int, prior: FloatArray | None = None) -> list[Hit]:
         """The k items of highest inner product, best first; ties in order of id. Exact.
 
         Args:
-            query: float32 [V].
+            query: float32 [V], or a beginning of it: the rest counts as zero.
             k: at least 1; fewer hits come back from a smaller catalog.
+            prior: float32 [N], added to the scores of all items in order of id.
+        """
+
+    def scores(self, part: FloatArray, start: int) -> FloatArray:
+        """Inner product of every item with a part of a query: float32 [N] in order of id.
+
+        Args:
+            part: float32, the query from ``start`` on.
+            start: its place in the vector.
         """
 
     def vectors(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
@@ -90,10 +125,29 @@ class Catalog(CatalogReader, Protocol):
     """Products and their vectors. Reads see the published snapshot only."""
 
     def upsert(self, items: Iterable[tuple[Item, ItemVectors]]) -> int:
-        """Stage new or changed items; returns how many. Nothing is visible before `publish`."""
+        """Stage new or changed items; returns how many. Nothing is visible before `publish`.
+
+        The photos of a changed item stay with it.
+        """
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Stage removals; returns how many of the ids existed."""
+        """Stage removals, photos included; returns how many of the ids existed."""
+
+    def enrol(self, item_id: str, photos: Iterable[tuple[Path, PhotoVector]]) -> int:
+        """Stage photos for an item beside those it has; returns how many it did not have yet.
+
+        Photos are told apart by their bytes.
+
+        Raises:
+            CatalogError: there is no such item, published or staged.
+        """
+
+    def forget(self, item_id: str) -> int:
+        """Stage the removal of all photos of an item; returns how many it had.
+
+        Raises:
+            CatalogError: there is no such item, published or staged.
+        """
 
     def publish(self) -> str:
         """Make everything staged visible at once; returns the new snapshot's name."""
@@ -107,6 +161,9 @@ class Catalog(CatalogReader, Protocol):
 
     def get(self, item_id: str) -> Item | None:
         """The published item, or None."""
+
+    def photos(self) -> dict[str, tuple[Path, ...]]:
+        """The published photos of every item that has any, in an order of their own."""
 
     def stats(self) -> CatalogStats:
         """Figures of the published snapshot."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from runtime.catalog.lock import LOCK
 from runtime.errors import CatalogError, StorageError
 
 DATABASE = "catalog.db"
@@ -43,6 +44,18 @@ MIGRATIONS = (
         node_count INTEGER NOT NULL
     );
     """,
+    """
+    CREATE TABLE photos (
+        sequence INTEGER NOT NULL REFERENCES snapshots ON DELETE CASCADE,
+        id TEXT NOT NULL,
+        image TEXT NOT NULL,
+        PRIMARY KEY (sequence, id, image)
+    ) WITHOUT ROWID;
+    CREATE TABLE encoded_photos (
+        content TEXT PRIMARY KEY,
+        vector BLOB NOT NULL
+    );
+    """,
 )
 """Entry n brings a file from ``user_version`` n to n + 1."""
 
@@ -73,6 +86,24 @@ def open_database(folder: Path, *, create: bool = False) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def require_own_folder(folder: Path) -> None:
+    """See that a folder for a new catalog holds nothing else.
+
+    A catalog deletes what it does not know in its folders, and breaks a bundle that it lies in.
+
+    Raises:
+        CatalogError: the folder has files and is no catalog, nor was to become one.
+    """
+    if any((folder / name).exists() for name in (DATABASE, LOCK)):
+        return
+    if other := next(folder.iterdir(), None):
+        raise CatalogError(
+            f"{folder} is not a catalog and not empty",
+            why=f"it holds {other.name}; a catalog has its folder for itself",
+            fix=f"name another folder, such as {folder / 'catalog'}",
+        )
 
 
 def require_catalog(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from runtime.bundle.files import replace_file, sync
@@ -21,7 +20,7 @@ class ImageStore:
 
     def add(self, image: ShopImage) -> Path:
         """Store an image once; returns where it lies. Durable after `sync`."""
-        place = self._folder / (hashlib.sha256(image.data).hexdigest() + image.suffix)
+        place = self._folder / (image.digest + image.suffix)
         # A whole file of this name was renamed into place, so its size alone proves it.
         if not place.is_file() or place.stat().st_size != len(image.data):
             self._folder.mkdir(exist_ok=True)

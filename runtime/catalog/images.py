@@ -5,6 +5,7 @@ Pillow reads the header alone first, and unlike OpenCV it refuses a truncated fi
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import warnings
@@ -40,6 +41,11 @@ class ShopImage:
 
     data: bytes
     suffix: str
+
+    @property
+    def digest(self) -> str:
+        """The hex SHA-256 of its bytes, which names it in a catalog."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 def read_image(path: Path, name: str) -> ShopImage:
@@ -91,7 +97,7 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
                 _check_pixels(image, name)
                 yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(name, str(error)) from error
+        raise _too_many_pixels(name, "it may be a decompression bomb") from error
     except UnidentifiedImageError as error:
         why = "the file is empty" if not data else f"it is none of {', '.join(SUFFIXES)}"
         raise FeedError(f"{name} is not an image", why=why, fix=_REPLACE) from error

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 import numpy as np
 
 from runtime.catalog.catalog import Item, ItemVectors
-from runtime.catalog.encoded import EncodedCache, content_key
-from runtime.catalog.encoder import ItemEncoder
-from runtime.catalog.feed import FeedRow, Problems, read_feed
+from runtime.catalog.encoded import photo_key
+from runtime.catalog.encoder import BATCH, ItemEncoder
+from runtime.catalog.feed import CORRECT, FeedRow, read_feed
 from runtime.catalog.images import decode_image, read_image
+from runtime.catalog.photos import Photo, PhotoEncoding
+from runtime.catalog.progress import Progress
+from runtime.catalog.publisher import PHOTO_PUBLISHER, Publisher
+from runtime.catalog.raw import item_key
 from runtime.catalog.sqlite_catalog import SqliteCatalog
+from runtime.catalog.table import Problems
 from runtime.errors import FeedError
 from runtime.preprocess import letterbox
 
-BATCH = 8
-
-T = TypeVar("T")
-
-
-class Progress(Protocol):
-    """Iterates and shows how far it is, as `runtime.commands.output.progress`."""
-
-    def __call__(self, items: Iterable[T], *, label: str, total: int) -> Iterator[T]:
-        """The same items, one by one."""
+LOST_PHOTO = "put the file back, or delete the folder and import the feed again"
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,10 @@ def import_feed(
     encoder: ItemEncoder,
     bundle_digest: str,
     progress: Progress,
+    *,
+    publisher: Publisher = PHOTO_PUBLISHER,
 ) -> ImportReport:
-    """Make a catalog hold exactly the products of a feed.
+    """Make a catalog hold exactly the products of a feed; their photos stay with them.
 
     It may be killed at any moment: the old snapshot stays live until the last step, and the next
     run goes on from the last batch that was encoded.
@@ -70,6 +66,7 @@ def import_feed(
         encoder: the network of the bundle.
         bundle_digest: names that bundle.
         progress: shows progress.
+        publisher: makes the vectors of the snapshot.
 
     Raises:
         FeedError: the feed, a row or an image cannot be used; nothing was published.
@@ -78,13 +75,13 @@ def import_feed(
     """
     rows = read_feed(feed)
     _check_images(feed, rows)
-    with SqliteCatalog.build(catalog_folder, bundle_digest) as catalog:
+    with SqliteCatalog.build(catalog_folder, bundle_digest, publisher=publisher) as catalog:
         return _Import(feed, catalog, encoder, bundle_digest, progress).run(rows)
 
 
 def _check_images(feed: Path, rows: list[FeedRow]) -> None:
     """Look at all headers before the first, slow, encoding."""
-    problems = Problems(feed)
+    problems = Problems(feed, CORRECT)
     for row in rows:
         try:
             read_image(row.item.image, row.name)
@@ -114,11 +111,10 @@ class _Import:
         found = [self._store_image(row) for row in rows]
         old = {item.id: item for item in self.catalog.items()}
         fresh = [c for c in found if old.get(c.item.id) != c.item]
-        encoded = self._encode(fresh)
-        self.catalog.upsert((c.item, _known(self.catalog.encoded, c.key)) for c in fresh)
+        encoded = self._encode(found)
+        self.catalog.upsert((c.item, self._known(c.key)) for c in fresh)
         removed = self.catalog.delete(old.keys() - {c.item.id for c in found})
-        # Before publish, which lets the next writer in.
-        self.catalog.encoded.keep_only({c.key for c in found})
+        self._encode_photos({c.item.id for c in found})
         if fresh or removed:
             self.catalog.publish()
         added = sum(c.item.id not in old for c in fresh)
@@ -129,12 +125,13 @@ class _Import:
     def _store_image(self, row: FeedRow) -> _Candidate:
         image = read_image(row.item.image, row.name)
         item = replace(row.item, image=self.catalog.images.add(image))
-        return _Candidate(row, item, content_key(item, self.bundle))
+        return _Candidate(row, item, item_key(item, self.bundle))
 
     def _encode(self, candidates: list[_Candidate]) -> int:
         """Encode every content once; all that can be encoded is kept even if some cannot."""
-        wanted = {c.key: c for c in candidates if self.catalog.encoded.get(c.key) is None}
-        problems = Problems(self.feed)
+        missing = self.catalog.raw.items.missing(c.key for c in candidates)
+        wanted = {c.key: c for c in candidates if c.key in missing}
+        problems = Problems(self.feed, CORRECT)
         shown = self.progress(wanted.values(), label="Encoding products", total=len(wanted))
         while batch := list(islice(shown, BATCH)):
             self._encode_batch(batch, problems)
@@ -155,11 +152,26 @@ class _Import:
             return
         texts = [(c.item.title, c.item.description) for c in sound]
         vectors = self.encoder.encode_items(np.stack(squares), texts)
-        self.catalog.encoded.put({c.key: v for c, v in zip(sound, vectors, strict=True)})
+        self.catalog.raw.items.put({c.key: v for c, v in zip(sound, vectors, strict=True)})
 
+    def _encode_photos(self, ids: set[str]) -> None:
+        """Encode the photos of products that stay, where another bundle encoded them before."""
+        owners = {
+            photo_key(path.stem, self.bundle): Photo(item_id, path, f"a photo of {item_id}")
+            for item_id, paths in self.catalog.photos().items()
+            for path in paths
+            if item_id in ids
+        }
+        missing = self.catalog.raw.photos.missing(owners)
+        photos = [photo for key, photo in owners.items() if key in missing]
+        if not photos:
+            return
+        problems = Problems(f"the catalog in {self.catalog.folder}", LOST_PHOTO)
+        PhotoEncoding(self.catalog, self.encoder, self.bundle, self.progress).run(photos, problems)
+        problems.raise_if_any()
 
-def _known(cache: EncodedCache, key: str) -> ItemVectors:
-    vectors = cache.get(key)
-    if vectors is None:
-        raise KeyError(key)
-    return vectors
+    def _known(self, key: str) -> ItemVectors:
+        vectors = self.catalog.raw.items.get(key)
+        if vectors is None:
+            raise KeyError(key)
+        return vectors

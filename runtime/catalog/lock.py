@@ -8,6 +8,9 @@ from pathlib import Path
 
 from runtime.errors import CatalogError
 
+LOCK = "writer.lock"
+"""The first file that a catalog folder gets."""
+
 
 class WriterLock:
     """An advisory lock on a folder, freed by the system when the process dies.
@@ -17,7 +20,7 @@ class WriterLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "writer.lock"
+        self._path = folder / LOCK
         self._descriptor: int | None = None
 
     @property

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from runtime.catalog import record
 from runtime.catalog.catalog import Item
-from runtime.catalog.record import Published
+from runtime.catalog.record import Photos, Published
 from runtime.catalog.snapshot import Snapshot, open_snapshot
 from runtime.errors import CatalogError
 
@@ -24,18 +24,35 @@ class View:
         items: products in order of id, which is the order of the snapshot's rows.
         snapshot: their vectors.
         rows: from id to row.
+        photos: those added to items.
     """
 
     published: Published | None
     items: tuple[Item, ...]
     snapshot: Snapshot
     rows: dict[str, int]
+    photos: Photos = field(default_factory=dict)
 
 
 def empty_view() -> View:
     """The view of a catalog that has nothing usable yet."""
     vectors = np.zeros((0, 0), np.float32), np.zeros((0, 0, 0), np.float32)
     return View(None, (), Snapshot("", (), *vectors), {})
+
+
+def view_to_replace(connection: sqlite3.Connection, folder: Path, bundle_digest: str) -> View:
+    """Load the live snapshot; one that is damaged or of another bundle counts as empty.
+
+    Its photos are there in any case, because no feed holds them.
+    """
+    try:
+        return read_view(connection, folder, bundle_digest)
+    except CatalogError:
+        published = record.live(connection)
+        if published is None:
+            return empty_view()
+        photos = record.read_photos(connection, published.sequence, folder / "images")
+        return replace(empty_view(), photos=photos)
 
 
 def read_view(connection: sqlite3.Connection, folder: Path, bundle_digest: str | None) -> View:
@@ -80,4 +97,5 @@ def load_view(connection: sqlite3.Connection, folder: Path, published: Published
             fix=f"run: sgmn catalog import FEED --catalog {folder}",
         )
     rows = {item.id: row for row, item in enumerate(items)}
-    return View(published, items, snapshot, rows)
+    photos = record.read_photos(connection, published.sequence, folder / "images")
+    return View(published, items, snapshot, rows, photos)

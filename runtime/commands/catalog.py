@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from runtime.commands.output import json_option, note, print_json, progress, table
+from runtime.errors import UsageError
 
 _Command = Callable[..., Any]
 
@@ -37,7 +38,7 @@ def _bundle_option(command: _Command) -> _Command:
 
 @click.group()
 def catalog() -> None:
-    """Import products, list them, and go back to an earlier import."""
+    """Import products, add photos to them, list them, and go back to an earlier state."""
 
 
 @catalog.command("import")
@@ -49,14 +50,22 @@ def import_products(feed: Path, folder: Path, bundle_folder: Path | None, as_jso
     """Make the catalog hold exactly the products of FEED, a merchant feed in CSV or TSV.
 
     Only new and changed products are encoded. It can be interrupted and run again; the kiosk
-    shows the old products until the import is complete.
+    shows the old products until the import is complete. Photos that `sgmn catalog enrol` added stay
+    with their products.
     """
     from runtime.bundle.shipped import shipped_bundle
     from runtime.catalog.importer import import_feed
     from runtime.network import Network
 
     with Network.open(bundle_folder or shipped_bundle()) as network:
-        report = import_feed(feed, folder, network, network.bundle.digest, progress)
+        report = import_feed(
+            feed,
+            folder,
+            network,
+            network.bundle.digest,
+            progress,
+            publisher=network.publisher,
+        )
     if as_json:
         print_json(asdict(report))
         return
@@ -64,6 +73,88 @@ def import_products(feed: Path, folder: Path, bundle_folder: Path | None, as_jso
         f"{report.added} added, {report.changed} changed, {report.unchanged} unchanged, "
         f"{report.removed} removed; {report.encoded} encoded"
     )
+    note(f"live snapshot {report.snapshot}")
+
+
+@catalog.command()
+@click.argument("item", required=False)
+@click.argument("photos", nargs=-1, metavar="[PHOTO]...", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "listed",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Take photos of many products from a CSV or TSV file with the columns path and "
+    "product_id; paths are relative to the file.",
+)
+@_catalog_option
+@_bundle_option
+@json_option
+def enrol(
+    item: str | None,
+    photos: tuple[Path, ...],
+    listed: Path | None,
+    folder: Path,
+    bundle_folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Add PHOTOs, taken in the shop, to the product with id ITEM.
+
+    A product with photos is found by its photos. They stay until `sgmn catalog forget` or until the
+    product leaves the feed. All are added or, if one cannot be used, none.
+    """
+    if not (photos if listed is None else item is None):
+        raise UsageError(
+            "it is not clear which photos to add",
+            why="either ITEM and PHOTO are given, or --from",
+            fix="sgmn catalog enrol ITEM PHOTO --catalog DIR",
+        )
+    from runtime.bundle.shipped import shipped_bundle
+    from runtime.catalog.enrolment import enrol_photos
+    from runtime.catalog.photos import Photo, read_photo_list
+    from runtime.network import Network
+
+    given = (
+        read_photo_list(listed)
+        if listed is not None
+        else [Photo(item or "", path, str(path)) for path in photos]
+    )
+    with Network.open(bundle_folder or shipped_bundle()) as network:
+        report = enrol_photos(
+            given,
+            folder,
+            network,
+            network.bundle.digest,
+            progress,
+            source=listed or "the enrolment",
+            publisher=network.publisher,
+        )
+    if as_json:
+        print_json(asdict(report))
+        return
+    note(f"{report.added} photos added to {report.items} products, {report.known} known already")
+    note(f"live snapshot {report.snapshot}")
+
+
+@catalog.command()
+@click.argument("items", nargs=-1, required=True, metavar="ITEM...")
+@_catalog_option
+@_bundle_option
+@json_option
+def forget(items: tuple[str, ...], folder: Path, bundle_folder: Path | None, as_json: bool) -> None:
+    """Take away all photos that were added to the products with these ids."""
+    from runtime.bundle.reader import open_bundle
+    from runtime.bundle.shipped import shipped_bundle
+    from runtime.catalog.enrolment import forget_photos
+    from runtime.catalog.publisher import PhotoPublisher
+
+    bundle = open_bundle(bundle_folder or shipped_bundle())
+    publisher = PhotoPublisher(bundle.manifest.publish)
+    report = forget_photos(items, folder, bundle.digest, publisher=publisher)
+    if as_json:
+        print_json(asdict(report))
+        return
+    note(f"{report.removed} photos taken away")
     note(f"live snapshot {report.snapshot}")
 
 
@@ -75,19 +166,21 @@ def list_products(folder: Path, as_json: bool) -> None:
     from runtime.catalog.sqlite_catalog import SqliteCatalog
 
     with SqliteCatalog.open(folder) as opened:
-        items = opened.items()
+        items, photos = opened.items(), opened.photos()
+    count = {item.id: len(photos.get(item.id, ())) for item in items}
     if as_json:
-        print_json({"items": [{**asdict(item), "image": str(item.image)} for item in items]})
+        rows = [{**asdict(i), "image": str(i.image), "photos": count[i.id]} for i in items]
+        print_json({"items": rows})
         return
-    rows = [(item.id, item.title, item.group) for item in items]
-    table(f"{len(items)} products", ("id", "title", "group"), rows)
+    cells = [(item.id, item.title, item.group, str(count[item.id])) for item in items]
+    table(f"{len(items)} products", ("id", "title", "group", "photos"), cells)
 
 
 @catalog.command()
 @_catalog_option
 @json_option
 def stats(folder: Path, as_json: bool) -> None:
-    """Show how many products there are, the live snapshot, its bundle, and the size on disk."""
+    """Show how many products and photos there are, the live snapshot, its bundle, and the size."""
     from runtime.catalog.sqlite_catalog import SqliteCatalog
 
     with SqliteCatalog.open(folder) as opened:
@@ -96,6 +189,7 @@ def stats(folder: Path, as_json: bool) -> None:
         print_json(asdict(figures))
         return
     click.echo(f"products  {figures.items}")
+    click.echo(f"photos    {figures.photos}")
     click.echo(f"snapshot  {figures.snapshot}")
     click.echo(f"bundle    {figures.bundle}")
     click.echo(f"size      {figures.size_bytes / 1e6:.1f} MB")
@@ -106,7 +200,7 @@ def stats(folder: Path, as_json: bool) -> None:
 @_bundle_option
 @json_option
 def rollback(folder: Path, bundle_folder: Path | None, as_json: bool) -> None:
-    """Go back to the import before the live one, if the bundle encoded it."""
+    """Go back to before the last import or change of photos, if the bundle encoded that."""
     from runtime.bundle.reader import open_bundle
     from runtime.bundle.shipped import shipped_bundle
     from runtime.catalog.sqlite_catalog import SqliteCatalog

@@ -38,10 +38,10 @@ def doctor(bundle_folder: Path | None, speech_model: Path | None, as_json: bool)
 
 def _print(findings: list[Finding]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    view = Table("check", "", "found")
+    view = Table("check", "", Column("found", overflow="fold"))
     for finding in findings:
         found = Text(finding.detail)
         if finding.fix:

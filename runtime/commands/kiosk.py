@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.commands.options import bundle_option, catalog_option, speech_model_option
-from runtime.commands.output import note
+from runtime.commands.output import note, printable
 from runtime.commands.speech import NO_MODEL
+from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime.capture.reopening import Status
@@ -63,6 +64,12 @@ def kiosk(
 
     An event is printed whenever what is shown changes.
     """
+    if not camera.strip():
+        raise UsageError(
+            "--camera is empty",
+            why="it names no camera",
+            fix="give a number such as 0, a path below /dev/v4l/by-id, or a URL",
+        )
     from runtime.bundle.shipped import shipped_bundle
     from runtime.capture.live_camera import LiveCamera
     from runtime.capture.reopening import ReopeningCamera
@@ -170,17 +177,17 @@ def _printer(as_json: bool) -> Callable[[Event], None]:
     """Prints events as they come; flushed, as whoever reads them waits for each."""
 
     def print_event(event: Event) -> None:
-        line = json.dumps(event.as_dict(), ensure_ascii=False) if as_json else _sentence(event)
+        line = json.dumps(event.as_dict()) if as_json else _sentence(event)
         click.echo(line)
 
     return print_event
 
 
 def _sentence(event: Event) -> str:
-    named = [f"{c.product_id} {c.title}" for c in event.candidates]
+    named = [f"{c.product_id} {printable(c.title)}" for c in event.candidates]
     if event.product_id is not None:
         title = next((c.title for c in event.candidates if c.product_id == event.product_id), "")
-        return f"present  {event.product_id} {title} ({event.confidence:.2f})"
+        return f"present  {event.product_id} {printable(title)} ({event.confidence:.2f})"
     if event.candidates:
         return f"unsure   {', '.join(named[:3])}"
     return "nothing"

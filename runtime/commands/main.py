@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 
@@ -52,4 +53,7 @@ def main() -> None:
     """Entry point of the console script."""
     from runtime.commands.failure import run_guarded
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A title that the terminal's encoding does not have must not end a command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run_guarded(cli))

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runtime.commands.options import bundle_option, catalog_option, speech_model_option
-from runtime.commands.output import json_option, print_json, table
+from runtime.commands.output import json_option, note, print_json, printable, table
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
+    from runtime.capture.clip import ClipInfo
     from runtime.events import Event
     from runtime.playback import Moment
+
+_CUT_S = 1.5
+"""Containers give their length roughly; what lacks less is not worth a word."""
 
 
 @click.command()
@@ -52,16 +56,18 @@ def match(
     from runtime.playback import play
 
     # A clip that cannot be played is said at once, before anything is loaded.
-    VideoClip(clip).probe()
+    info = VideoClip(clip).probe()
     with ExitStack() as opened:
         network = opened.enter_context(Network.open(bundle_folder or shipped_bundle()))
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
         words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))
         moments = play(clip, words, Matcher(network, catalog))
-        if as_json:
-            print_json(_as_dict([moment.without_picture() for moment in moments]))
-        else:
-            _print(moments)
+        seen = [moment.without_picture() for moment in (moments if as_json else _told(moments))]
+    _note_if_cut(clip, info, seen[-1].step.time_s)
+    if as_json:
+        print_json(_as_dict(seen))
+    else:
+        _print_answer(seen)
 
 
 def _words(
@@ -95,16 +101,27 @@ def _as_dict(moments: list[Moment]) -> dict[str, Any]:
     }
 
 
-def _print(moments: Iterator[Moment]) -> None:
-    from runtime.latency import summarise
+def _note_if_cut(clip: Path, info: ClipInfo, end_s: float) -> None:
+    if end_s + _CUT_S < info.duration_s:
+        note(
+            f"Note: the pictures of {clip} end after {end_s:.1f} s of {info.duration_s:.1f} s. "
+            "It may be cut short; the answer is for what is there."
+        )
 
-    seen = []
+
+def _told(moments: Iterator[Moment]) -> Iterator[Moment]:
+    """The same moments, each step printed as it comes."""
     for moment in moments:
-        seen.append(moment.without_picture())
         if not moment.last:
             _print_step(moment)
+        yield moment
+
+
+def _print_answer(seen: list[Moment]) -> None:
+    from runtime.latency import summarise
+
     click.echo(f"\nAnswer: {_answer(seen[-1].step.event)}")
-    click.echo(f"Heard: {seen[-1].transcript.text or '(no words)'}")
+    click.echo(f"Heard: {printable(seen[-1].transcript.text) or '(no words)'}")
     rows = [
         (stage, f"{figures['p50']:.1f}", f"{figures['p95']:.1f}")
         for stage, figures in summarise(seen).items()
@@ -113,7 +130,7 @@ def _print(moments: Iterator[Moment]) -> None:
 
 
 def _answer(event: Event) -> str:
-    shown = [f"{c.product_id}  {c.title} ({c.confidence:.2f})" for c in event.candidates]
+    shown = [f"{c.product_id}  {printable(c.title)} ({c.confidence:.2f})" for c in event.candidates]
     if event.product_id is not None:
         return shown[0]
     return f"not sure; nearest: {', '.join(shown[:3])}" if shown else "no product of this catalog"
@@ -127,4 +144,4 @@ def _print_step(moment: Moment) -> None:
     shown = step.event.product_id or "-"
     click.echo(f"{step.time_s:6.2f}s  {step.event.kind.value:<7} {shown:<12} {ranked}")
     if moment.transcript.text:
-        click.echo(f"         heard: {moment.transcript.text}")
+        click.echo(f"         heard: {printable(moment.transcript.text)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
+from unicodedata import category
 
 import click
 
@@ -16,8 +17,8 @@ json_option = click.option(
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """One JSON value on stdout, in ASCII: valid on every terminal, whatever the names hold."""
+    click.echo(json.dumps(value))
 
 
 def note(text: str) -> None:
@@ -25,17 +26,29 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
+def printable(text: str) -> str:
+    """Text of others on one line, without what would steer the terminal."""
+    return "".join(" " if category(c) in ("Cc", "Cs") else c for c in text)
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table for people, on stdout."""
+    """A table for people, on stdout; cells may have several lines, columns of numbers are even."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    filled = [["\n".join(map(printable, cell.split("\n"))) for cell in row] for row in rows]
     view = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
-        view.add_column(column, justify="left" if number == 0 else "right")
-    for row in rows:
-        view.add_row(*row)
+        numbers = all(_numeric(row[number]) for row in filled)
+        view.add_column(column, justify="right" if numbers else "left")
+    for row in filled:
+        view.add_row(*map(Text, row))  # as it is: a title may hold what looks like markup
     Console().print(view)
+
+
+def _numeric(cell: str) -> bool:
+    return cell == "-" or cell[:1].isdigit()
 
 
 def progress(items: Iterable[T], *, label: str, total: int) -> Iterator[T]:

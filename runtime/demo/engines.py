@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runtime.demo.store import Store
 
 if TYPE_CHECKING:
-    from runtime.catalog.importer import Progress
+    from runtime.catalog.progress import Progress
     from runtime.catalog.sqlite_catalog import SqliteCatalog
     from runtime.network import Network
     from runtime.speech.child import VoskRecognizer
@@ -36,7 +36,7 @@ def demo_catalog(store: Store, network: Network, progress: Progress) -> Iterator
     digest = network.bundle.digest
     with TemporaryDirectory(prefix="sgmn-demo-") as folder:
         place = Path(folder) / "catalog"
-        import_feed(store.feed, place, network, digest, progress)
+        import_feed(store.feed, place, network, digest, progress, publisher=network.publisher)
         with SqliteCatalog.open(place, digest) as catalog:
             yield catalog
 

@@ -48,6 +48,13 @@ def test_reads_labels_and_recipes(root: Path) -> None:
     assert clip.frames("L0")[0].crop == (0.0, 0.0, 1.0)
 
 
+def test_a_manifest_with_a_byte_order_mark_and_windows_line_ends_is_read(root: Path) -> None:
+    manifest = _write(root, _line())
+    manifest.write_bytes(b"\xef\xbb\xbf" + manifest.read_bytes().replace(b"\n", b"\r\n"))
+    (clip,) = read_clips(manifest, root)
+    assert clip.clip_id == "c1"
+
+
 def test_a_manifest_without_labels_is_read(root: Path) -> None:
     bare = {"clip_id": "c1", "text_asr": "a apple", "tiers": {"L0": [FRAME]}}
     (clip,) = read_clips(_write(root, bare), root)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from models.training.whitening import whiten
 
 from models.commands import train
 from models.losses.contrastive import listwise, symmetric_info_nce
@@ -18,7 +19,6 @@ from models.training.config import TrainConfig, TrainerConfig
 from models.training.folder import RunFolder
 from models.training.log import read_log
 from models.training.stages import Run, fit
-from models.training.whitening import whiten
 from runtime.errors import TrainingError
 from tests.models.made_up_bank import COUNT, made_up_bank, quiet, small_config
 from tests.models.made_up_shop import make_grocery

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,10 @@ def test_the_speech_model_is_checked(
     assert good.status == "ok"
     (bad,) = guarded("speech", lambda: doctor.check_speech(tmp_path))
     assert (bad.check, bad.status) == ("speech", "fail")
+    shutil.copytree(speech_model, tmp_path / "odd")
+    (tmp_path / "odd" / "graph" / "Gr.fst").write_bytes(b"whole to the eye" * 99)
+    (odd,) = guarded("speech", lambda: doctor.check_speech(tmp_path / "odd"))
+    assert (odd.check, odd.status) == ("speech", "fail")
     monkeypatch.setattr("runtime.speech.model.find_model", lambda asked: None)
     (none,) = doctor.check_speech(None)
     assert none.status == "warn"
@@ -111,6 +116,16 @@ def test_a_folder_that_cannot_be_written_fails(tmp_path: Path) -> None:
     missing = writable_finding("here", tmp_path / "none", "mend it")
     assert (missing.status, missing.fix) == ("fail", "mend it")
     assert "No such file" in missing.detail
+
+
+def test_a_working_folder_that_is_gone_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    status = {finding.check: finding.status for finding in doctor.check_folders()}
+    assert status["working folder"] == "warn"
 
 
 def test_a_full_disk_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +166,15 @@ def test_the_table_shows_each_fix_and_the_exit_code(
     assert "so [so]" in shown
     assert "fix: do this" in shown
     assert "2 checks, 0 failed, 1 warnings" in shown
+
+
+def test_the_table_cuts_nothing_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda *_: [Finding("a", "ok", "0123456789" * 20)])
+    cli.main(["doctor"], standalone_mode=False)
+    shown = capsys.readouterr().out
+    assert "".join(c for c in shown if c.isdigit()).startswith("0123456789" * 20)
 
 
 def test_x86_and_arm_processors_are_read(tmp_path: Path) -> None:

@@ -174,6 +174,17 @@ def test_rubbish_behind_masked_frames_does_not_reach_the_reranker(network: Netwo
     )
 
 
+def test_a_photo_is_a_wordless_query_of_one_frame(network: Network) -> None:
+    """Its vector is the visual part alone; the rest of such a query is empty."""
+    pictures = _pictures(network, 3)
+    photos = network.encode_photos(pictures)
+    for picture, photo in zip(pictures, photos, strict=True):
+        vector = network.query(network.encode_frames(picture[None], [0.0]), None).vector
+        assert photo.vector.shape == (network.visual_size,)
+        assert photo.vector == pytest.approx(vector[: network.visual_size], abs=1e-5)
+        assert not vector[network.visual_size :].any()
+
+
 def test_no_candidates_give_no_scores(network: Network) -> None:
     query = network.query([], None)
     nothing = np.zeros((0, 0), np.float32), np.zeros((0, 0, 0), np.float32)

@@ -63,10 +63,21 @@ class ItemShelf:
         self._vectors = encoded.items[rows]
         self._nodes = encoded.nodes[rows]
 
-    def search(self, query: FloatArray, k: int) -> list[Hit]:
+    @property
+    def snapshot(self) -> str:
+        """As `runtime.catalog.catalog.CatalogReader.snapshot`; a shelf never changes."""
+        return "shelf"
+
+    def search(self, query: FloatArray, k: int, prior: FloatArray | None = None) -> list[Hit]:
         """As `runtime.catalog.catalog.CatalogReader.search`."""
-        scores = self._vectors @ query
+        scores = self._vectors[:, : len(query)] @ query
+        scores = scores if prior is None else scores + prior
         return [Hit(int(r), self._items[r], float(scores[r])) for r in best_rows(scores, k)]
+
+    def scores(self, part: FloatArray, start: int) -> FloatArray:
+        """As `runtime.catalog.catalog.CatalogReader.scores`."""
+        found: FloatArray = self._vectors[:, start : start + len(part)] @ part
+        return found
 
     def vectors(self, rows: Sequence[int]) -> tuple[FloatArray, FloatArray]:
         """As `runtime.catalog.catalog.CatalogReader.vectors`."""

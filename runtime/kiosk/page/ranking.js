@@ -3,6 +3,7 @@ import { byId, element, itemImage, percent, setText } from "./dom.js";
 
 const FADE_MS = 500;
 const list = byId("ranking");
+const read = byId("ranking-read");
 const rows = new Map();
 
 export function showRanking(screen) {
@@ -17,11 +18,13 @@ export function showRanking(screen) {
     row.querySelector(".bar span").style.transform = `scaleX(${candidate.confidence})`;
     setText(row.querySelector(".share"), percent(candidate.confidence));
   });
-  // For readers that do not see: the order of the list, not only of its looks.
-  ranked.forEach((candidate) => {
-    const row = rows.get(candidate.product_id);
-    row.setAttribute("aria-posinset", ranked.indexOf(candidate) + 1);
-  });
+  readOut(ranked.map((candidate) => `${candidate.title} ${percent(candidate.confidence)}`));
+}
+
+// Rows are in order by their looks alone; for readers that do not see there is a list in order.
+function readOut(lines) {
+  if ([...read.children].map((line) => line.textContent).join("\n") === lines.join("\n")) return;
+  read.replaceChildren(...lines.map((line) => element("li", "", line)));
 }
 
 function admit(candidate, place) {

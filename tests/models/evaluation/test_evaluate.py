@@ -106,6 +106,15 @@ def test_a_product_outside_the_catalog_is_an_error(shop: Shop) -> None:
         _run(shop, manifest=shop.manifest(clip_line("c1", "red", product_id="pink")))
 
 
+def test_predictions_do_not_replace_what_is_read(shop: Shop) -> None:
+    manifest = shop.manifest(RIGHT)
+    for given in (manifest, shop.catalog):
+        before = given.read_bytes()
+        with pytest.raises(UsageError, match="files that are read"):
+            _run(shop, "--predictions", str(given), manifest=manifest)
+        assert given.read_bytes() == before
+
+
 def test_the_folder_of_the_predictions_must_exist(shop: Shop, tmp_path: Path) -> None:
     options = ("--predictions", str(tmp_path / "none" / "out.jsonl"))
     with pytest.raises(UsageError, match="folder does not exist"):

@@ -167,6 +167,6 @@ def test_present_files_leaves_the_manifest_out(bundle_folder: Path) -> None:
     assert present_files(bundle_folder) == sorted(ALL_FILES[2:])
 
 
-@pytest.mark.parametrize("version", [None, "1", 1.0])
+@pytest.mark.parametrize("version", [None, "1", 1.0, True])
 def test_a_manifest_without_a_schema_version_is_refused(forge, version: object) -> None:
     refused(forge(lambda fields: fields.update(schema_version=version)), "schema_version")

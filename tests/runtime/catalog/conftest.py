@@ -12,11 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.catalog.catalog import Item, ItemVectors
+from runtime.catalog.catalog import Item, ItemVectors, PhotoVector
+from runtime.catalog.enrolment import EnrolReport, enrol_photos
 from runtime.catalog.importer import ImportReport, import_feed
+from runtime.catalog.photos import Photo
 
 T = TypeVar("T")
 BUNDLE = "b" * 64
+VISUAL = 5
+"""Length of the visual part of the fake encoder's vectors, which have 8 values."""
 
 
 class FakeItemEncoder:
@@ -26,6 +30,7 @@ class FakeItemEncoder:
 
     def __init__(self) -> None:
         self.encoded: list[str] = []
+        self.photos = 0
 
     def encode_items(
         self, images: np.ndarray, texts: Sequence[tuple[str, str]]
@@ -37,6 +42,12 @@ class FakeItemEncoder:
             vectors_for(image.tobytes() + repr(text).encode())
             for image, text in zip(images, texts, strict=True)
         ]
+
+    def encode_photos(self, images: np.ndarray) -> list[PhotoVector]:
+        assert images.dtype == np.uint8
+        assert images.shape[1:] == (self.image_size, self.image_size, 3)
+        self.photos += len(images)
+        return [PhotoVector(vectors_for(image.tobytes()).item[:VISUAL]) for image in images]
 
 
 def vectors_for(content: bytes) -> ItemVectors:
@@ -92,10 +103,26 @@ class Shop:
         self.encoder.encoded.clear()
         return import_feed(self.write(), self.catalog, self.encoder, bundle, silent)
 
+    def photo(self, number: int) -> Path:
+        """A photo that looks different for every number."""
+        return write_image(self.feed.parent.parent / "photos" / f"{number}.png", 5000 + number)
+
+    def enrol(self, item_id: str, *numbers: int, bundle: str = BUNDLE) -> EnrolReport:
+        photos = [Photo(item_id, self.photo(number), f"photo {number}") for number in numbers]
+        return enrol_photos(photos, self.catalog, self.encoder, bundle, silent)
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
+
+
+@pytest.fixture
+def make_photo(tmp_path: Path):
+    def make(shade: int) -> Path:
+        return write_image(tmp_path / "pictures" / f"photo{shade}.png", shade)
+
+    return make
 
 
 @pytest.fixture

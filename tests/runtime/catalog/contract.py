@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from runtime.catalog.catalog import Catalog, ItemVectors
+from runtime.catalog.catalog import Catalog, ItemVectors, PhotoVector
 from runtime.errors import CatalogError
 
 
 def axis(*values: float) -> ItemVectors:
     item = np.array(values, np.float32)
     return ItemVectors(item, np.outer([1, 2], item).astype(np.float32))
+
+
+def seen(*values: float) -> PhotoVector:
+    return PhotoVector(np.array(values, np.float32))
 
 
 class CatalogContract:
@@ -172,6 +176,158 @@ class CatalogContract:
         catalog.upsert([(make_item("a"), axis(1, 0)), (make_item("b"), axis(1, 0, 0))])
         with pytest.raises(CatalogError, match="shapes"):
             catalog.publish()
+
+    def test_photos_take_the_place_of_the_visual_half(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        """Their unit mean; the words' half, the nodes and other items stay."""
+        catalog.upsert([(make_item("a"), axis(1, 0, 7)), (make_item("b"), axis(0, 1, 8))])
+        catalog.publish()
+        photos = [(make_photo(1), seen(0, -2)), (make_photo(2), seen(3, 0))]
+        assert catalog.enrol("a", photos) == 2
+        catalog.publish()
+        items, nodes = catalog.vectors([0, 1])
+        half = np.sqrt(0.5)
+        np.testing.assert_allclose(items, [[half, -half, 7], [0, 1, 8]], rtol=1e-6)
+        assert nodes[0].tolist() == axis(1, 0, 7).nodes.tolist()
+        (hit,) = catalog.search(np.array([0, -1, 0], np.float32), 1)
+        assert hit.item.id == "a"
+
+    def test_photos_are_not_visible_before_publish(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        catalog.enrol("a", [(make_photo(1), seen(-1))])
+        assert catalog.photos() == {}
+        assert catalog.vectors([0])[0].tolist() == [[1, 0]]
+        catalog.publish()
+        assert catalog.stats().photos == 1
+        (photo,) = catalog.photos()["a"]
+        assert photo.read_bytes() == make_photo(1).read_bytes()
+
+    def test_the_same_photo_counts_once(self, catalog: Catalog, make_item, make_photo) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0)), (make_item("b"), axis(1, 1))])
+        assert catalog.enrol("a", [(make_photo(1), seen(1)), (make_photo(1), seen(1))]) == 1
+        catalog.publish()
+        assert catalog.enrol("a", [(make_photo(1), seen(1)), (make_photo(2), seen(2))]) == 1
+        assert catalog.enrol("b", [(make_photo(1), seen(1))]) == 1, "of another item"
+        catalog.publish()
+        assert {item_id: len(paths) for item_id, paths in catalog.photos().items()} == {
+            "a": 2,
+            "b": 1,
+        }
+
+    def test_the_order_of_enrolment_does_not_matter(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        photos = [(make_photo(n), seen(n, 1)) for n in range(5)]
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.enrol("a", photos)
+        first = catalog.publish()
+        catalog.forget("a")
+        assert catalog.publish() != first
+        for photo in reversed(photos):
+            catalog.enrol("a", [photo])
+        assert catalog.publish() == first
+
+    def test_forgetting_brings_the_own_vector_back(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0)), (make_item("b"), axis(1, 1))])
+        catalog.publish()
+        catalog.enrol("a", [(make_photo(1), seen(-1)), (make_photo(2), seen(-2))])
+        catalog.enrol("b", [(make_photo(1), seen(-1))])
+        catalog.publish()
+        assert catalog.forget("a") == 2
+        assert catalog.forget("a") == 0
+        catalog.publish()
+        assert catalog.vectors([0, 1])[0].tolist() == [[1, 0], [-1, 1]]
+        assert list(catalog.photos()) == ["b"]
+
+    def test_photos_stay_with_an_item_that_changes(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.enrol("a", [(make_photo(1), seen(-1))])
+        catalog.publish()
+        catalog.upsert([(make_item("a", title="new"), axis(1, 5))])
+        catalog.publish()
+        assert catalog.vectors([0])[0].tolist() == [[-1, 5]]
+
+    def test_photos_go_with_their_item(self, catalog: Catalog, make_item, make_photo) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0)), (make_item("b"), axis(1, 1))])
+        catalog.enrol("a", [(make_photo(1), seen(-1))])
+        catalog.publish()
+        catalog.delete(["a"])
+        catalog.publish()
+        assert catalog.photos() == {}
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        assert catalog.vectors([0])[0].tolist() == [[1, 0]]
+        assert catalog.stats().photos == 0
+
+    def test_rollback_brings_photos_back_and_takes_them_away(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        catalog.enrol("a", [(make_photo(1), seen(-1))])
+        catalog.publish()
+        catalog.delete(["a"])
+        catalog.publish()
+        catalog.rollback()
+        assert catalog.vectors([0])[0].tolist() == [[-1, 0]]
+        assert catalog.photos()["a"][0].is_file()
+        catalog.rollback()
+        assert catalog.photos() == {}
+        catalog.enrol("a", [(make_photo(2), seen(-3))])
+        catalog.publish()
+        assert catalog.vectors([0])[0].tolist() == [[-1, 0]]
+
+    def test_rollback_drops_staged_photos(self, catalog: Catalog, make_item, make_photo) -> None:
+        for value in (1, 2):
+            catalog.upsert([(make_item("a", title=str(value)), axis(value, 0))])
+            catalog.publish()
+        catalog.enrol("a", [(make_photo(1), seen(-1))])
+        catalog.rollback()
+        catalog.publish()
+        assert catalog.photos() == {}
+
+    def test_photos_of_an_unknown_item_are_refused(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        catalog.upsert([(make_item("oat-1l"), axis(1, 0)), (make_item("soy"), axis(1, 1))])
+        catalog.publish()
+        with pytest.raises(CatalogError, match=r"no product oat-2l.*nearest ids are oat-1l\."):
+            catalog.enrol("oat-2l", [(make_photo(1), seen(1))])
+        with pytest.raises(CatalogError, match="no product zzz"):
+            catalog.forget("zzz")
+        catalog.delete(["soy"])
+        with pytest.raises(CatalogError, match="no product soy"):
+            catalog.enrol("soy", [(make_photo(1), seen(1))])
+
+    def test_photo_vectors_that_cannot_be_used_are_refused(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.publish()
+        with pytest.raises(CatalogError, match="finite"):
+            catalog.enrol("a", [(make_photo(1), seen(float("inf")))])
+        for vectors in ([seen(1), seen(1, 0)], [seen(1, 0, 0)]):
+            catalog.forget("a")
+            catalog.enrol("a", [(make_photo(n), vector) for n, vector in enumerate(vectors)])
+            with pytest.raises(CatalogError, match="shapes"):
+                catalog.publish()
+        assert catalog.photos() == {}
+
+    def test_a_photo_of_nothing_spoils_nothing(
+        self, catalog: Catalog, make_item, make_photo
+    ) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 5))])
+        catalog.enrol("a", [(make_photo(1), seen(0))])
+        catalog.publish()
+        assert catalog.vectors([0])[0].tolist() == [[0, 5]]
 
     def test_close_is_legal_twice(self, catalog: Catalog) -> None:
         catalog.close()

@@ -1,7 +1,8 @@
-"""Imports a feed and kills itself at the Nth step: a file operation or an SQL statement.
+"""Changes a catalog and kills itself at the Nth step: a file operation or an SQL statement.
 
-Run as ``python -m tests.runtime.catalog.killed_import FEED CATALOG N``; prints the steps it took
-where it comes to the end.
+Run as ``python -m tests.runtime.catalog.killed_import SOURCE CATALOG N``; prints the steps it took
+where it comes to the end. SOURCE is a feed, which is imported, or a list of photos (photos.csv),
+which are enrolled.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from runtime.catalog.enrolment import enrol_photos
 from runtime.catalog.importer import import_feed
+from runtime.catalog.photos import read_photo_list
 from tests.runtime.catalog.conftest import BUNDLE, FakeItemEncoder, silent
 
 _WATCHED = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree"}
@@ -41,8 +44,11 @@ def _traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
 
 
 if __name__ == "__main__":
-    feed, catalog, _last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    source, catalog, _last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     sys.addaudithook(_watch)
     sqlite3.connect = _traced
-    import_feed(feed, catalog, FakeItemEncoder(), BUNDLE, silent)
+    if source.name == "photos.csv":
+        enrol_photos(read_photo_list(source), catalog, FakeItemEncoder(), BUNDLE, silent)
+    else:
+        import_feed(source, catalog, FakeItemEncoder(), BUNDLE, silent)
     sys.stdout.write(str(_steps))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.catalog.importer import ImportReport, import_feed
+from runtime.catalog.record import KEPT
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.errors import CatalogError, FeedError
 from tests.runtime.catalog.conftest import BUNDLE, FakeItemEncoder, Shop, silent, write_image
@@ -112,12 +113,16 @@ def test_another_bundle_encodes_everything_again(shop: Shop) -> None:
     assert shop.import_all("d" * 64).encoded == 2
 
 
-def test_forgotten_contents_leave_the_cache(shop: Shop) -> None:
+def test_contents_leave_the_cache_with_the_last_snapshot_that_has_them(shop: Shop) -> None:
     shop.add(1, 2).import_all()
     del shop.rows["p2"]
-    shop.import_all()
-    shop.add(2)
-    assert shop.import_all().encoded == 1
+    for number in range(3, 2 + KEPT):
+        shop.add(number).import_all()
+    assert shop.add(2).import_all().encoded == 0, "a rollback may still need it"
+    del shop.rows["p2"]
+    for number in range(2 + KEPT, 2 + 2 * KEPT):
+        shop.add(number).import_all()
+    assert shop.add(2).import_all().encoded == 1
 
 
 def test_a_broken_image_is_told_by_line_and_the_rest_is_kept(shop: Shop) -> None:
@@ -132,6 +137,24 @@ def test_a_broken_image_is_told_by_line_and_the_rest_is_kept(shop: Shop) -> None
     assert ids(shop) == ["p1"]
     write_image(broken, 5)
     assert shop.import_all().encoded == 1, "the others were in the cache"
+
+
+def test_a_folder_of_other_things_is_left_alone(shop: Shop) -> None:
+    """The shop's own images would otherwise be deleted as leftovers of the catalog."""
+    shop.add(1, 2).catalog = shop.feed.parent
+    with pytest.raises(CatalogError, match="not empty"):
+        shop.import_all()
+    assert sorted(place.name for place in shop.feed.parent.iterdir()) == ["feed.csv", "images"]
+    shop.catalog = shop.feed.parent / "images"
+    with pytest.raises(CatalogError, match="not empty"):
+        shop.import_all()
+    assert len(list((shop.feed.parent / "images").iterdir())) == 2
+
+
+def test_an_import_killed_before_its_database_was_made_is_taken_up(shop: Shop) -> None:
+    shop.catalog.mkdir()
+    (shop.catalog / "writer.lock").touch()
+    assert shop.add(1).import_all().added == 1
 
 
 def test_unusable_images_are_found_before_anything_is_encoded(shop: Shop) -> None:

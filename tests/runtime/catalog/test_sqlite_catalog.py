@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from runtime.catalog.database import MIGRATIONS
+from runtime.catalog.publisher import PublishedVectors, stacked
 from runtime.catalog.record import KEPT
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.errors import CatalogError, StorageError
@@ -87,6 +88,70 @@ def test_a_newer_database_asks_for_an_update(shop: Shop) -> None:
     connection.close()
     with pytest.raises(CatalogError, match="update sgmn-edge"):
         SqliteCatalog.open(shop.catalog, BUNDLE)
+
+
+def test_a_catalog_of_the_first_version_is_brought_up_to_date(shop: Shop) -> None:
+    shop.add(1, 2).import_all()
+    connection = sqlite3.connect(shop.catalog / "catalog.db")
+    connection.executescript("DROP TABLE photos; DROP TABLE encoded_photos;")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    assert ids(shop.catalog) == ["p1", "p2"]
+    assert shop.enrol("p1", 1).added == 1
+    assert shop.import_all().encoded == 0
+
+
+def test_vectors_of_the_network_that_are_lost_are_named_and_made_again(shop: Shop) -> None:
+    first = shop.add(1, 2).import_all()
+    connection = sqlite3.connect(shop.catalog / "catalog.db")
+    connection.execute("DELETE FROM encoded")
+    connection.commit()
+    connection.close()
+    with pytest.raises(CatalogError, match="of the product p1") as caught:
+        shop.enrol("p1", 1)
+    assert "sgmn catalog import" in caught.value.fix
+    assert ids(shop.catalog) == ["p1", "p2"]
+    assert shop.import_all().encoded == 2
+    assert shop.enrol("p1", 1).snapshot != first.snapshot
+
+
+class Halving:
+    """A publisher that looks at everything it is given."""
+
+    def publish(self, items, vectors, photos):
+        made = stacked(vectors)
+        for row, item in enumerate(items):
+            made.items[row] *= 0.5 if item.id in photos else 1
+        return PublishedVectors(made.items, made.nodes + 1)
+
+
+def test_another_publisher_starts_from_what_the_network_gave(shop: Shop) -> None:
+    shop.add(1, 2).import_all()
+    with SqliteCatalog.open(shop.catalog, BUNDLE) as catalog:
+        own, nodes = catalog.vectors([0, 1])
+    shop.enrol("p2", 1)
+    with SqliteCatalog.open(shop.catalog, BUNDLE, publisher=Halving()) as catalog:
+        catalog.publish()
+        items, raised = catalog.vectors([0, 1])
+    np.testing.assert_array_equal(items, own * [[1.0], [0.5]])
+    np.testing.assert_array_equal(raised, nodes + 1)
+
+
+def test_a_publisher_that_gives_no_numbers_changes_nothing(shop: Shop) -> None:
+    class Broken:
+        def publish(self, items, vectors, photos):
+            made = stacked(vectors)
+            made.nodes[0] = np.nan
+            return made
+
+    first = shop.add(1).import_all()
+    with (
+        SqliteCatalog.open(shop.catalog, BUNDLE, publisher=Broken()) as catalog,
+        pytest.raises(CatalogError, match="not finite"),
+    ):
+        catalog.publish()
+    with SqliteCatalog.open(shop.catalog, BUNDLE) as catalog:
+        assert catalog.stats().snapshot == first.snapshot
 
 
 def test_a_damaged_database_is_reported(shop: Shop) -> None:

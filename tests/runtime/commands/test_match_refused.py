@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,13 @@ def _folder(folder: Path, clip: Path) -> Path:
     return folder
 
 
+def _pipe(folder: Path, clip: Path) -> Path:
+    """Opening it would wait for ever, as nobody writes."""
+    path = folder / "pipe.mp4"
+    os.mkfifo(path)
+    return path
+
+
 def _no_video(folder: Path, clip: Path) -> Path:
     path = folder / "letter.mp4"
     path.write_text("Dear sir or madam,\n" * 100)
@@ -64,7 +72,16 @@ def _sound_only(folder: Path, clip: Path) -> Path:
 
 @pytest.mark.parametrize(
     "make",
-    [_missing, _empty, _folder, _no_video, _without_its_end, _without_its_header, _sound_only],
+    [
+        _missing,
+        _empty,
+        _folder,
+        _pipe,
+        _no_video,
+        _without_its_end,
+        _without_its_header,
+        _sound_only,
+    ],
 )
 def test_a_clip_that_cannot_be_played(
     match: Match, tmp_path: Path, clip: Path, make: Callable[[Path, Path], Path]

@@ -130,6 +130,66 @@ def test_the_page_says_when_the_kiosk_is_gone(browser: sync_api.Browser, store: 
         running.close()
 
 
+def test_the_page_comes_back_with_the_kiosk(browser: sync_api.Browser, store: Store) -> None:
+    first = Running(STAND_IN, "demo", "--port", "0", "--no-open")
+    second: Running | None = None
+    try:
+        with browser.new_page() as page:
+            url = first.url()
+            page.goto(url, wait_until="domcontentloaded")
+            page.wait_for_selector("body:not([data-veil])")
+            first.end()
+            page.wait_for_selector("body[data-link=lost]")
+            port = url.rpartition(":")[2]
+            second = Running(STAND_IN, "demo", "--port", port, "--no-open")
+            page.wait_for_selector("body[data-link=up]:not([data-veil])", timeout=PATIENCE_MS)
+            page.wait_for_function(PICTURES_LOADED, arg="#camera")
+    finally:
+        for running in (first, second):
+            if running is not None:
+                running.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scrolls"),
+    [(1920, 1080, False), (800, 480, False), (1080, 1920, False), (390, 844, True)],
+)
+def test_nothing_leaves_the_screen(
+    browser: sync_api.Browser, store: Store, width: int, height: int, scrolls: bool
+) -> None:
+    running = Running(STAND_IN, "demo", "--port", "0", "--no-open")
+    try:
+        with browser.new_page(viewport={"width": width, "height": height}) as page:
+            page.goto(running.url(), wait_until="domcontentloaded")
+            page.wait_for_selector("#ranking li:not(.gone)")
+            page.evaluate("document.getElementById('title').textContent = 'Longword'.repeat(40)")
+            wide, high = page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+            )
+            assert wide == width
+            assert scrolls or high == height
+            assert page.locator(".product").bounding_box()["height"] > height / 8
+    finally:
+        running.close()
+
+
+def test_readers_that_do_not_see_get_the_products_in_order(
+    browser: sync_api.Browser, store: Store
+) -> None:
+    running = Running(STAND_IN, "demo", "--port", "0", "--no-open")
+    try:
+        with browser.new_page() as page:
+            page.goto(running.url(), wait_until="domcontentloaded")
+            page.wait_for_selector("body[data-event=present]")
+            lines = page.locator("#ranking-read li").all_text_contents()
+            shares = [int(line.split()[-2]) for line in lines]
+            assert len(shares) == 5
+            assert shares == sorted(shares, reverse=True)
+            assert not page.get_by_text("Nothing to compare yet.").is_visible()
+    finally:
+        running.close()
+
+
 def _keep(page: sync_api.Page, kind: str) -> None:
     """The README's picture, of the real network only."""
     if os.environ.get("SGMN_KEEP_SCREENSHOT") == "1" and kind == "network":

@@ -231,6 +231,12 @@ def test_a_missing_catalog_is_a_clear_error(run: Run, tmp_path: Path) -> None:
     running.line("fix:", error=True)
 
 
+def test_an_empty_camera_is_refused(run: Run, catalog: Path) -> None:
+    running = run(STAND_IN, "kiosk", "--catalog", str(catalog), "--camera", " ")
+    assert running.process.wait(PATIENCE_S) == 2
+    assert "--camera is empty" in running.line("Error", error=True)
+
+
 def test_help_needs_nothing_heavy() -> None:
     shown = CliRunner().invoke(kiosk, ["--help"])
     assert shown.exit_code == 0
