@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calibration.confidence import Ranked, calibration_error, fit_decision, with_absent
+from calibration.confidence import fit_decision
 from export.bundle import new_folder
 from models.data.clip import Clip, Tier
 from models.data.grocery_lpr import read_clips
+from models.evaluation.confidence import Ranked, calibration_error, ranked, with_absent
 from models.evaluation.evaluate import Evaluation, evaluate
-from models.evaluation.prediction import Modality, Prediction, Question
+from models.evaluation.gallery import Stock
+from models.evaluation.prediction import Modality, Question
 from runtime.bundle.manifest import Decision
 from runtime.bundle.reader import open_bundle
 from runtime.bundle.writer import seal
@@ -65,14 +67,11 @@ def calibrate_bundle(
     with new_folder(out) as folder:
         source = open_bundle(bundle)
         clips = _labelled(manifest, root)
-        ranked: list[Ranked] = []
-        accuracy: list[dict[str, Any]] = []
-        for tier, modality in CONDITIONS:
-            question = Question(tier, modality)
-            answers = evaluate(clips, root, catalog, None, question, bundle, progress)
-            ranked += [_ranked(p, source.manifest.shortlist) for p in answers.predictions]
-            accuracy.append(_accuracy(answers, manifest.name))
-        fitted = _fitted(ranked, source.manifest.decision)
+        questions = [Question(tier, modality) for tier, modality in CONDITIONS]
+        answers = evaluate(clips, root, Stock(catalog), questions, bundle, progress)
+        cases = [ranked(p, one.shortlist) for one in answers for p in one.predictions]
+        accuracy = [_accuracy(one, manifest.name) for one in answers]
+        fitted = _fitted(cases, source.manifest.decision)
         for name in source.manifest.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source.folder / name, folder / name)
@@ -111,14 +110,7 @@ def _accuracy(answers: Evaluation, clips: str) -> dict[str, Any]:
     }
 
 
-def _fitted(ranked: list[Ranked], before: Decision) -> Fitted:
-    after, cases = fit_decision(ranked, before), with_absent(ranked)
+def _fitted(clips: list[Ranked], before: Decision) -> Fitted:
+    after, cases = fit_decision(clips, before), with_absent(clips)
     errors = [round(calibration_error(cases, rule), 4) for rule in (before, after)]
     return Fitted(after, *errors)
-
-
-def _ranked(prediction: Prediction, shortlist: int) -> Ranked:
-    listed = prediction.ids[:shortlist]
-    wanted = prediction.clip.product_id
-    right = listed.index(wanted) if wanted in listed else None
-    return Ranked(prediction.scores[:shortlist], right)

@@ -29,6 +29,10 @@ class NetworkConfig:
         shortlist: K, candidates of the re-ranker.
         heads: attention heads everywhere.
         cls_blocks: equal blocks that the pooled features consist of, each normalised by itself.
+        reranker: ``relation`` (edges and places alone) or ``graph`` (messages between nodes, too).
+        fusion: ``words`` (every word a key) or ``single_key`` (as published, for ablation).
+        joint_layers: of the temporal difference block.
+        text_guided_pool: whether words weigh the frames.
         quick_gelu: whether CLIP's towers use the approximation OpenAI's weights were trained with.
     """
 
@@ -48,6 +52,10 @@ class NetworkConfig:
     shortlist: int = 32
     heads: int = 8
     cls_blocks: int = 1
+    reranker: str = "relation"
+    fusion: str = "words"
+    joint_layers: int = 1
+    text_guided_pool: bool = False
     quick_gelu: bool = False
 
     @property

@@ -14,9 +14,16 @@ from models.backbones.registry import BACKBONES
 from models.config import NetworkConfig, config_from
 from models.heads.item import ItemHead
 from models.heads.query import QueryHead, SharedParts
-from models.reranker import RelationReranker
+from models.graph.relation import RelationReranker
+from models.graph.reranker import GraphReranker
 from models.tensor_file import read_tensors, write_tensors
 from runtime.errors import ExportError
+
+RERANKERS: dict[str, type[RelationReranker] | type[GraphReranker]] = {
+    "relation": RelationReranker,
+    "graph": GraphReranker,
+}
+"""By the name a config gives them."""
 
 
 class Sgmn(nn.Module):
@@ -28,10 +35,15 @@ class Sgmn(nn.Module):
         backbone = BACKBONES[config.preset]
         self.frame_encoder: FrameEncoder = backbone.frame_encoder(config)
         self.text_encoder: TextEncoder = backbone.text_encoder(config)
-        shared = SharedParts(config)
-        self.query_head = QueryHead(config, shared)
+        shared = SharedParts(config, single_key=config.fusion == "single_key")
+        self.query_head = QueryHead(
+            config,
+            shared,
+            joint_layers=config.joint_layers,
+            text_guided_pool=config.text_guided_pool,
+        )
         self.item_head = ItemHead(config, shared)
-        self.reranker = RelationReranker(config)
+        self.reranker = RERANKERS[config.reranker](config)
 
     @property
     def shared(self) -> SharedParts:

@@ -133,7 +133,7 @@ class Matcher:
     def hear(self, words: str) -> None:
         """Replace the words heard so far; read only when they changed."""
         if words != self._heard.words:
-            self._heard = self._read(words)
+            self._heard = self.read(words)
 
     def step(self, time_s: float) -> Step:
         """Match the latest T frames and the words, as the live screen does."""
@@ -150,12 +150,32 @@ class Matcher:
             images: uint8 [H, W, 3] BGR; none for a text-only query.
             text: the words; empty for an image-only query.
         """
+        return self.rank(self.encode_clip(images), self.read(text))
+
+    def encode_clip(self, images: Sequence[BgrImage]) -> list[EncodedFrame]:
+        """Encode the frames of a clip given as pictures; at most T of them, evenly spread.
+
+        Args:
+            images: uint8 [H, W, 3] BGR.
+        """
         size, chosen = self._network.image_size, spread(len(images), self._network.frames)
-        frames: list[EncodedFrame] = []
-        if chosen:
-            squares = np.stack([frame_input(images[index], size) for index in chosen])
-            frames = self._network.encode_frames(squares, [0.0] * len(chosen))
-        heard = self._read(text)
+        if not chosen:
+            return []
+        squares = np.stack([frame_input(images[index], size) for index in chosen])
+        return self._network.encode_frames(squares, [0.0] * len(chosen))
+
+    def read(self, words: str) -> Heard:
+        """What the words say of every product; empty words say nothing."""
+        with self._clock.stage("words"):
+            return self._hearing.read(words)
+
+    def rank(self, frames: list[EncodedFrame], heard: Heard) -> Ranking:
+        """Rank the whole catalog for frames and words that are encoded.
+
+        Args:
+            frames: of `encode_clip`; none for a text-only query.
+            heard: of `read`.
+        """
         query = self._network.query(frames, heard.text)
         hits, reranked = self._second_stage(query, heard, len(self._catalog.items()))
         order = [hits[i] for i in reranked.order]
@@ -164,10 +184,6 @@ class Matcher:
         return Ranking(
             tuple(hit.item.id for hit in order), reranked.scores, verdict(listed, self._rule, 0.0)
         )
-
-    def _read(self, words: str) -> Heard:
-        with self._clock.stage("words"):
-            return self._hearing.read(words)
 
     def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
         with self._clock.stage("words"):
@@ -184,7 +200,9 @@ class Matcher:
         attention = query.attention[len(frames) - 1] if frames else None
         return Step(time_s, heard.words, listed, event, self._clock.take(), attention)
 
-    def _second_stage(self, query: Query, heard: Heard, count: int) -> tuple[list[Hit], _Reranked]:
+    def _second_stage(
+        self, query: Query, heard: Heard, count: int
+    ) -> tuple[list[Hit], _Reranked]:
         with self._clock.stage("search"):
             # The prior holds all that was said, the text half of the vector included.
             seen = query.vector[: self._network.visual_size + 1]

@@ -12,6 +12,9 @@ from models.data.clip import Clip
 from models.evaluation.metrics import Estimate, estimate, mrr, ranks, recall_at_k
 from models.evaluation.prediction import Prediction
 
+DOMAIN = "domain "
+"""Begins the name of a group of clips from one department."""
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -73,27 +76,32 @@ def accuracy(predictions: Sequence[Prediction]) -> Accuracy:
 
 
 def accuracy_by_group(predictions: Sequence[Prediction]) -> dict[str, Accuracy]:
-    """Accuracy of all labelled clips, of seen and novel products, and of each kind of speech.
+    """Accuracy of all labelled clips, of seen and novel products, each kind of speech and domain.
 
     Clips without a product are left out; so are groups without clips. Empty without any labels.
     """
     members: dict[str, list[Prediction]] = {}
     for prediction in predictions:
         if prediction.clip.product_id is not None:
-            for group in _groups(prediction.clip):
+            for group in groups_of(prediction.clip):
                 members.setdefault(group, []).append(prediction)
-    return {group: accuracy(members[group]) for group in sorted(members, key=_place)}
+    return {group: accuracy(members[group]) for group in sorted(members, key=place_of)}
 
 
-def _groups(clip: Clip) -> list[str]:
+def groups_of(clip: Clip) -> list[str]:
+    """The conditions that a clip stands for."""
     groups = ["all"]
     if clip.novel is not None:
         groups.append("novel" if clip.novel else "seen")
     if clip.asr_kind is not None:
         groups.append(f"speech {clip.asr_kind}")
+    if clip.domain is not None:
+        groups.append(DOMAIN + clip.domain)
     return groups
 
 
-def _place(group: str) -> tuple[int, str]:
+def place_of(group: str) -> tuple[int, str]:
+    """Sorts groups: all, seen, novel, kinds of speech, domains."""
     first = ("all", "seen", "novel")
-    return (first.index(group) if group in first else len(first), group)
+    place = len(first) + group.startswith(DOMAIN)
+    return (first.index(group) if group in first else place, group)

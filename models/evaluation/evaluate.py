@@ -9,9 +9,12 @@ from typing import Any
 
 from models.data.clip import Clip
 from models.data.grocery_lpr import shop_images
-from models.evaluation.accuracy import Accuracy, accuracy_by_group
-from models.evaluation.gallery import open_gallery
+from models.evaluation.accuracy import DOMAIN, Accuracy, accuracy_by_group
+from models.evaluation.gallery import Enrolment, Stock, open_gallery
 from models.evaluation.prediction import Prediction, Question, predict
+from models.evaluation.selective import Confidence, judge_confidence
+from runtime.bundle.files import file_digest
+from runtime.bundle.manifest import Decision
 from runtime.catalog.progress import Progress
 from runtime.errors import ClipListError
 from runtime.machine import describe
@@ -24,21 +27,29 @@ TIES = "R@1, R@5 and MRR count every tie against the right product; r1_optimisti
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers to clips and how good they are.
+    """Answers to one question about clips and how good they are.
 
     Attributes:
         predictions: in the order of the clips.
         groups: accuracy by group of clips, `all` first; empty without labels.
+        confidence: how far the confidence can be trusted; None without labels.
         question: tier, modality and text that were used.
         gallery: number of products in the catalog, distractors among them.
+        enrolment: photos in the catalog; None where none were to be enrolled.
+        rule: the bundle's decision.
+        shortlist: K, the candidates of the re-ranker.
         bundle: name, version, precision and digest of the network.
         machine: hardware, versions and load when it was measured.
     """
 
     predictions: tuple[Prediction, ...]
     groups: dict[str, Accuracy]
+    confidence: Confidence | None
     question: Question
     gallery: int
+    enrolment: Enrolment | None
+    rule: Decision
+    shortlist: int
     bundle: dict[str, str]
     machine: dict[str, Any]
 
@@ -48,13 +59,15 @@ class Evaluation:
         return sum(p.seconds for p in self.predictions) / len(self.predictions)
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON-ready fields, without the predictions."""
-        groups = {name: group.as_dict() for name, group in self.groups.items()}
+        """JSON-ready fields of the only question of a run, without the predictions."""
+        groups = {n: g.as_dict() for n, g in self.groups.items() if not n.startswith(DOMAIN)}
+        enrolment = {"enrolment": asdict(self.enrolment)} if self.enrolment else {}
         return {
             "note": NOTE,
             "ties": TIES,
             "clips": len(self.predictions),
             "gallery": self.gallery,
+            **enrolment,
             **asdict(self.question),
             "bundle": self.bundle,
             "accuracy": groups or None,
@@ -62,24 +75,51 @@ class Evaluation:
             "machine": self.machine,
         }
 
+    def answer(self) -> dict[str, Any]:
+        """JSON-ready fields of one question of several: what all have in common is left out."""
+        groups = {name: group.as_dict() for name, group in self.groups.items()}
+        return {
+            **asdict(self.question),
+            "tier": self.question.tier if self.question.looks else None,
+            "accuracy": groups or None,
+            "confidence": self.confidence and self.confidence.as_dict(),
+            "seconds_a_clip": round(self.seconds_a_clip, 5),
+        }
+
+
+def as_dict(answers: Sequence[Evaluation]) -> dict[str, Any]:
+    """JSON-ready fields of a run of several questions, without the predictions."""
+    first = answers[0]
+    return {
+        "note": NOTE,
+        "ties": TIES,
+        "clips": len(first.predictions),
+        "gallery": first.gallery,
+        "enrolment": first.enrolment and asdict(first.enrolment),
+        "bundle": first.bundle,
+        "decision": first.rule.model_dump(),
+        "machine": first.machine,
+        "questions": [one.answer() for one in answers],
+    }
+
 
 def evaluate(
     clips: Sequence[Clip],
     root: Path,
-    catalog: Path,
-    distractors: Path | None,
-    question: Question,
+    stock: Stock,
+    questions: Sequence[Question],
     bundle: Path,
     progress: Progress,
-) -> Evaluation:
+) -> list[Evaluation]:
     """Ask a bundle for every clip and compare with the labels, where there are any.
+
+    One catalog answers all questions, and pictures are encoded once a tier.
 
     Args:
         clips: at least one, of `models.data.grocery_lpr.read_clips`.
         root: the folder that photo paths are relative to.
-        catalog: feed of the products, which also gives the images pasted into frames.
-        distractors: feed of further products, which no clip shows.
-        question: tier, modality and text.
+        stock: what the catalog is made of.
+        questions: at least one; each gives an evaluation.
         bundle: folder of the network bundle.
         progress: shows progress, as `runtime.commands.output.progress`.
 
@@ -89,32 +129,51 @@ def evaluate(
         BundleError: the bundle is missing or damaged.
         EngineError: a submodule does not load or run.
     """
-    feeds = [feed for feed in (catalog, distractors) if feed is not None]
-    images = shop_images(*feeds)
-    _check(clips, question, set(images))
-    with Network.open(bundle) as network, open_gallery(network, feeds, progress) as gallery:
+    images = shop_images(*stock.feeds)
+    _check(clips, questions, set(images))
+    shown = _photo_digests(clips, root) if stock.enrol else set()
+    with (
+        Network.open(bundle) as network,
+        open_gallery(network, stock, shown, progress) as (gallery, enrolment),
+    ):
         matcher = Matcher(network, gallery)
-        predictions = predict(matcher, clips, question, root, images, progress)
+        predictions = predict(matcher, clips, questions, root, images, progress)
         about = network.bundle.manifest
         named = {"name": about.name, "version": about.version, "precision": about.precision}
-        return Evaluation(
-            predictions=tuple(predictions),
-            groups=accuracy_by_group(predictions),
-            question=question,
-            gallery=gallery.stats().items,
-            bundle={**named, "digest": network.bundle.digest},
-            machine=describe(),
-        )
+        size, machine = gallery.stats().items, describe()
+        return [
+            Evaluation(
+                predictions=tuple(answers),
+                groups=accuracy_by_group(answers),
+                confidence=judge_confidence(answers, about.decision, network.shortlist),
+                question=question,
+                gallery=size,
+                enrolment=enrolment,
+                rule=about.decision,
+                shortlist=network.shortlist,
+                bundle={**named, "digest": network.bundle.digest},
+                machine=machine,
+            )
+            for question, answers in zip(questions, predictions, strict=True)
+        ]
 
 
-def _check(clips: Sequence[Clip], question: Question, known: set[str]) -> None:
+def _check(clips: Sequence[Clip], questions: Sequence[Question], known: set[str]) -> None:
     """Find what is missing before the long run, not within it."""
     for clip in clips:
-        question.words(clip)
-        clip.frames(question.tier)
+        for question in questions:
+            question.words(clip)
+            clip.frames(question.tier)
         if clip.product_id is not None and clip.product_id not in known:
             raise ClipListError(
                 f"clip {clip.clip_id} cannot be judged",
                 why=f"its product {clip.product_id} is not in the catalog",
                 fix="give the catalog that belongs to the clips",
             )
+
+
+def _photo_digests(clips: Sequence[Clip], root: Path) -> set[str]:
+    """Digests of every photo that a clip shows in any tier, strangers' photos included."""
+    frames = (frame for clip in clips for tier in clip.tiers.values() for frame in tier)
+    photos = {photo for frame in frames for photo in frame.photos}
+    return {file_digest(root / photo) for photo in photos if (root / photo).is_file()}

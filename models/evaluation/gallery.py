@@ -5,37 +5,109 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from runtime.catalog.enrolment import enrol_photos
 from runtime.catalog.feed import GROUP, FeedRow, read_feed
 from runtime.catalog.importer import import_feed
+from runtime.catalog.photos import read_photo_list
 from runtime.catalog.progress import Progress
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.errors import FeedError
 from runtime.network import Network
 
+ENROLLED_SPLITS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What the catalog to ask is made of.
+
+    Attributes:
+        catalog: feed of the products, which also gives the images pasted into frames.
+        distractors: feed of further products, which no clip shows.
+        enrol: list of photos to enrol, of the splits train and val.
+    """
+
+    catalog: Path
+    distractors: Path | None = None
+    enrol: Path | None = None
+
+    @property
+    def feeds(self) -> list[Path]:
+        """All feeds."""
+        return [feed for feed in (self.catalog, self.distractors) if feed is not None]
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """Photos in the catalog.
+
+    Attributes:
+        photos: how many were enrolled.
+        products: of how many products.
+        excluded: how many of the list were left out, because a clip shows the very same photo.
+    """
+
+    photos: int
+    products: int
+    excluded: int
+
 
 @contextmanager
 def open_gallery(
-    network: Network, feeds: Sequence[Path], progress: Progress
-) -> Iterator[SqliteCatalog]:
+    network: Network, stock: Stock, shown: Collection[str], progress: Progress
+) -> Iterator[tuple[SqliteCatalog, Enrolment | None]]:
     """One catalog of the products of all feeds; gone when the block ends.
 
+    Args:
+        network: open.
+        stock: feeds and photos.
+        shown: digests of the clips' own photos, which are never enrolled.
+        progress: shows progress.
+
+    Yields:
+        The catalog, and what was enrolled; None where nothing was to be.
+
     Raises:
-        FeedError: a feed cannot be used, or two feeds have the same product.
+        FeedError: a feed or the list of photos cannot be used, or two feeds have the same product.
     """
     digest = network.bundle.digest
     with TemporaryDirectory(prefix="sgmn-gallery-") as name:
         folder = Path(name)
+        feeds = stock.feeds
         feed = feeds[0] if len(feeds) == 1 else merge_feeds(feeds, folder / "feed")
         import_feed(
             feed, folder / "catalog", network, digest, progress, publisher=network.publisher
         )
+        enrolled = None
+        if stock.enrol is not None:
+            enrolled = _enrol(stock.enrol, shown, folder / "catalog", network, progress)
         with SqliteCatalog.open(folder / "catalog", digest) as catalog:
-            yield catalog
+            yield catalog, enrolled
+
+
+def _enrol(
+    listed: Path, shown: Collection[str], catalog: Path, network: Network, progress: Progress
+) -> Enrolment:
+    photos = read_photo_list(listed, ENROLLED_SPLITS)
+    fresh = [photo for photo in photos if photo.read().digest not in shown]
+    added = 0
+    if fresh:
+        added = enrol_photos(
+            fresh,
+            catalog,
+            network,
+            network.bundle.digest,
+            progress,
+            source=listed,
+            publisher=network.publisher,
+        ).added
+    return Enrolment(added, len({photo.item_id for photo in fresh}), len(photos) - len(fresh))
 
 
 def merge_feeds(feeds: Sequence[Path], folder: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,7 +16,9 @@ from models.data.clip import Clip, TextField, Tier
 from models.data.grocery_lpr import Picture, render
 from runtime.bundle.files import write_durably
 from runtime.catalog.progress import Progress
+from runtime.lexical.hearing import Heard
 from runtime.matcher import Ranking
+from runtime.memory import EncodedFrame
 
 Modality = Literal["fused", "image", "text"]
 
@@ -24,8 +26,14 @@ Modality = Literal["fused", "image", "text"]
 class Ranker(Protocol):
     """The part of `runtime.matcher.Matcher` that a clip needs."""
 
-    def rank_clip(self, images: Sequence[Picture], text: str) -> Ranking:
-        """Rank the whole catalog for a clip given as pictures and words."""
+    def encode_clip(self, images: Sequence[Picture]) -> list[EncodedFrame]:
+        """Encode the frames of a clip given as pictures."""
+
+    def read(self, words: str) -> Heard:
+        """What the words say; empty words say nothing."""
+
+    def rank(self, frames: list[EncodedFrame], heard: Heard) -> Ranking:
+        """Rank the whole catalog for encoded frames and words."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class Prediction:
         scores: float32 [G], not rising.
         decision: the product the screen would name, or None.
         seconds: time the runtime took, rendering the pictures apart.
+        confidence: of the first product, in [0, 1]; 0 where nothing was asked.
     """
 
     clip: Clip
@@ -45,6 +54,7 @@ class Prediction:
     scores: npt.NDArray[np.float32]
     decision: str | None
     seconds: float
+    confidence: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields; the scores keep every digit, so that no tie is made."""
@@ -70,58 +80,126 @@ class Question:
     modality: Modality = "fused"
     text_field: TextField = "text_asr"
 
+    @property
+    def looks(self) -> bool:
+        """Whether pictures are part of it; words alone are the same in every tier."""
+        return self.modality != "text"
+
+    @property
+    def name(self) -> str:
+        """Tier and modality in short."""
+        return f"{self.tier} {self.modality}" if self.looks else "text"
+
     def words(self, clip: Clip) -> str:
         """The words of a clip; empty for pictures alone."""
         return "" if self.modality == "image" else clip.text(self.text_field)
 
-    def pictures(self, clip: Clip, root: Path, images: Mapping[str, Path]) -> list[Picture]:
-        """The pictures of a clip; none for words alone."""
-        if self.modality == "text":
-            return []
-        return render(clip, self.tier, root, images=images)
+
+def questions_of(
+    tiers: Sequence[Tier], modalities: Sequence[Modality], text_field: TextField
+) -> list[Question]:
+    """Every tier with every modality; words alone, which have no tier, once."""
+    asked = [Question(tier, modality, text_field) for tier in tiers for modality in modalities]
+    return [q for q in dict.fromkeys(asked) if q.looks or q.tier == tiers[0]]
 
 
 def predict(
     ranker: Ranker,
     clips: Sequence[Clip],
-    question: Question,
+    questions: Sequence[Question],
     root: Path,
     images: Mapping[str, Path],
     progress: Progress,
-) -> list[Prediction]:
-    """Ask the runtime for every clip.
+) -> list[list[Prediction]]:
+    """Ask the runtime for every clip, each question.
+
+    A clip's pictures go through the network once a tier, its words once, however many questions
+    need them.
 
     Args:
         ranker: an open matcher.
         clips: of `models.data.grocery_lpr.read_clips`.
-        question: tier, modality and text.
+        questions: at least one.
         root: the folder that photo paths are relative to.
         images: shop image of each product, for frames that show one.
         progress: shows progress, as `runtime.commands.output.progress`.
+
+    Returns:
+        The predictions of each question, in the order of the clips.
 
     Raises:
         ClipListError: a clip lacks the text or the tier, or cannot be rendered.
     """
     shown = progress(clips, label="Asking for clips", total=len(clips))
-    return [_answer(ranker, clip, question, root, images) for clip in shown]
+    answers = [_Asked(ranker, clip, root, images).all(questions) for clip in shown]
+    return [list(column) for column in zip(*answers, strict=True)]
 
 
-def _answer(
-    ranker: Ranker, clip: Clip, question: Question, root: Path, images: Mapping[str, Path]
-) -> Prediction:
-    pictures, words = question.pictures(clip, root, images), question.words(clip)
-    begun = time.perf_counter()
-    ranking = ranker.rank_clip(pictures, words)
-    seconds = time.perf_counter() - begun
-    decision = ranking.event.product_id
-    return Prediction(clip, tuple(ranking.ids), ranking.scores, decision, seconds)
+class _Asked:
+    """One clip with what the network made of it so far, and the seconds that took."""
+
+    def __init__(self, ranker: Ranker, clip: Clip, root: Path, images: Mapping[str, Path]) -> None:
+        self._ranker = ranker
+        self._clip = clip
+        self._root = root
+        self._images = images
+        self._seen: dict[Tier, tuple[list[EncodedFrame], float]] = {}
+        self._heard: dict[str, tuple[Heard, float]] = {}
+
+    def all(self, questions: Sequence[Question]) -> list[Prediction]:
+        return [self._answer(question) for question in questions]
+
+    def _answer(self, question: Question) -> Prediction:
+        frames, looking = self._frames(question.tier) if question.looks else ([], 0.0)
+        words, reading = self._words(question.words(self._clip))
+        begun = time.perf_counter()
+        ranking = self._ranker.rank(frames, words)
+        seconds = looking + reading + time.perf_counter() - begun
+        event = ranking.event
+        return Prediction(
+            self._clip, ranking.ids, ranking.scores, event.product_id, seconds, event.confidence
+        )
+
+    def _frames(self, tier: Tier) -> tuple[list[EncodedFrame], float]:
+        if tier not in self._seen:
+            pictures = render(self._clip, tier, self._root, images=self._images)
+            begun = time.perf_counter()
+            frames = self._ranker.encode_clip(pictures)
+            self._seen[tier] = frames, time.perf_counter() - begun
+        return self._seen[tier]
+
+    def _words(self, words: str) -> tuple[Heard, float]:
+        if words not in self._heard:
+            begun = time.perf_counter()
+            read = self._ranker.read(words)
+            self._heard[words] = read, time.perf_counter() - begun
+        return self._heard[words]
 
 
-def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Write a line a clip; the file is complete or not there at all.
+Answers = Sequence[tuple[Question, Sequence[Prediction]]]
+
+
+def write_predictions(path: Path, answers: Answers) -> None:
+    """Write a line a clip and question; the file is complete or not there at all.
+
+    With one question a line is `Prediction.as_dict`; with several it also tells the tier (None for
+    words alone), the modality and the confidence.
 
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    lines = (json.dumps(prediction.as_dict(), allow_nan=False) for prediction in predictions)
+    lines = [
+        json.dumps(_line(question, prediction, alone=len(answers) == 1), allow_nan=False)
+        for question, predictions in answers
+        for prediction in predictions
+    ]
     write_durably(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _line(question: Question, prediction: Prediction, *, alone: bool) -> dict[str, Any]:
+    line = prediction.as_dict()
+    if alone:
+        return line
+    tier = question.tier if question.looks else None
+    asked = {"tier": tier, "modality": question.modality}
+    return {**asked, **line, "confidence": prediction.confidence}

@@ -33,6 +33,11 @@ class GraphReranker(nn.Module):
         self.layer = RelationLayer(config.node_size)
         self.beta = nn.Parameter(torch.tensor(0.0))
 
+    @property
+    def patch_weight(self) -> nn.Parameter:
+        """Of the agreement of places, as in `RelationReranker`."""
+        return self.relation.patch_weight
+
     def forward(
         self,
         query: Tensor,

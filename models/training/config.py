@@ -54,6 +54,16 @@ class DataConfig(_Known):
 
 
 @dataclass(frozen=True)
+class NetworkOptions(_Known):
+    """What of the network may be chosen; see `models.config.NetworkConfig`."""
+
+    reranker: Literal["relation", "graph"] = "relation"
+    fusion: Literal["words", "single_key"] = "words"
+    joint_layers: Positive = 1
+    text_guided_pool: bool = False
+
+
+@dataclass(frozen=True)
 class ClosedFormConfig(_Known):
     """What is set without gradients.
 
@@ -140,6 +150,7 @@ class LossConfig(_Known):
         pair: pair scorer over mined hard negatives.
         rerank: second stage, over each query's shortlist.
         hard_negatives: mined for each query.
+        faithful: graph and pair loss as published, faults and all (spec B1 to B3), for ablation.
     """
 
     joint: Weight = 1.0
@@ -151,6 +162,7 @@ class LossConfig(_Known):
     pair: Weight = 0.0
     rerank: Weight = 1.0
     hard_negatives: Positive = 3
+    faithful: bool = False
 
     def weights(self) -> LossWeights:
         """The weights alone."""
@@ -227,6 +239,7 @@ class TrainConfig(_Known):
         preset: of the network.
         seed: of every draw.
         frozen: beginnings of the names of head weights that are not trained on episodes.
+        network: what it is made of.
         closed_form: what is set before.
         data: what is shown.
         episodes: how it is shown.
@@ -243,8 +256,8 @@ class TrainConfig(_Known):
         PROJECTION,
         "query_head.shared.patches",
         "query_head.temporal",
-        "reranker.patch_weight",
     )
+    network: NetworkOptions = field(default_factory=NetworkOptions)
     closed_form: ClosedFormConfig = field(default_factory=ClosedFormConfig)
     data: DataConfig = field(default_factory=DataConfig)
     episodes: EpisodeConfig = field(default_factory=EpisodeConfig)

@@ -77,8 +77,9 @@ class SgmnObjective:
         self._weights = config.losses.weights()
         self._world = world
         self._temperature = Temperature()
-        self._graph = CrossDomainInteraction(network.config)
-        self._fusion = SelectiveFusion(network.config)
+        faithful = config.losses.faithful
+        self._graph = CrossDomainInteraction(network.config, faithful=faithful)
+        self._fusion = SelectiveFusion(network.config, single_key=faithful)
         self._helpers = nn.ModuleDict({"temperature": self._temperature})
         if self._weights.graph or self._weights.regulariser:
             self._helpers["graph"] = self._graph
@@ -187,7 +188,7 @@ class SgmnObjective:
         mined = hardest(pairs, pairs, self._network.config.visual_size, mining)
         mined = mined.behind(torch.arange(len(stored), device=device))
         logits = self._fusion.pair(stored[mined.columns], keys, values, key_bias)
-        return pair_cross_entropy(logits, mined.found)
+        return pair_cross_entropy(logits, mined.found, diagonal=self._config.losses.faithful)
 
     def _rerank(self, vectors: Vectors, right: Tensor, scale: Tensor) -> Tensor:
         # The second stage learns on top of the first without pulling at it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,7 +26,7 @@ from models.training.distributed import World, joined_world
 from models.training.ema import copied, put
 from models.training.folder import RunFolder, code_versions, git_state, write_json
 from models.training.pixels import PixelBatches, numbered
-from models.training.stages import Progress, Run, fit, fit_closed_form, fit_heads, sampler
+from models.training.stages import Progress, Run, fit, fit_heads, sampler, set_start
 from models.training.state import Standing
 from models.training.validation import RetrievalValidation
 from runtime.bundle.files import file_digest
@@ -123,7 +123,7 @@ def _banks(run: Run, corpora: Sequence[Corpus]) -> list[FeatureBank]:
 def _fit_pixels(run: Run, data: Data) -> Standing:
     if run.config.encoders.closed_form:
         bank = join(_banks(run, data.corpora))
-        fit_closed_form(run, bank, set(range(len(data.groups))))
+        set_start(run, bank, set(range(len(data.groups))))
     run.world.share(run.network.state_dict().values())
     encoders = _encoder_weights(run.network)
     start = copied(encoders)
@@ -162,7 +162,7 @@ def _network(config: TrainConfig) -> tuple[Sgmn, str]:
 def _network_config(config: TrainConfig) -> NetworkConfig:
     sizes = PRESETS[config.preset]
     quick_gelu = sizes.quick_gelu and config.weights.quick_gelu
-    return replace(sizes, quick_gelu=quick_gelu)
+    return replace(sizes, quick_gelu=quick_gelu, **asdict(config.network))
 
 
 def _corpora(config: TrainConfig, data: Path) -> tuple[Corpus, ...]:

@@ -61,7 +61,7 @@ def fit(
         How far the training of the heads came.
     """
     shown = set(range(len(groups))) if allowed is None else allowed
-    fit_closed_form(run, bank, shown)
+    set_start(run, bank, shown)
     run.world.share(run.network.state_dict().values())
     drawn = sampler(run, bank.shots, bank.said.tolist(), groups, shown)
     standing = fit_heads(run, BankBatches(bank, drawn, run.world), validation)
@@ -69,7 +69,7 @@ def fit(
     return standing
 
 
-def fit_closed_form(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
+def set_start(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
     """Set what needs no gradients, anew at each call: it takes seconds."""
     device = run.network.shared.projection.linear.weight.device
     set_closed_form(run.network.cpu(), bank, allowed, run.config.closed_form)

@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.confidence import (
-    ABSENT,
-    PRECISION,
-    Ranked,
-    calibration_error,
-    fit_decision,
-    with_absent,
-)
+from calibration.confidence import PRECISION, fit_decision
+from models.evaluation.confidence import Ranked, calibration_error, with_absent
 from runtime.bundle.manifest import Decision
 from runtime.decision import confidences
 
@@ -72,41 +66,6 @@ def test_close_scores_that_are_all_right_do_not_freeze_the_rule() -> None:
     fitted = fit_decision(close, START)
     assert Decision.model_validate(fitted.model_dump()) == fitted
     assert np.isfinite(confidences(close[0].scores, fitted)).all()
-
-
-def _sure(chance: float, right: int | None, weight: float = 1.0) -> Ranked:
-    """One candidate, of which `RULE` is sure to this degree."""
-    return _ranked([float(np.log(chance / (1 - chance)))], right, weight)
-
-
-RULE = Decision(temperature=1.0, open_set_score=0.0)
-
-
-def test_calibration_error_by_hand() -> None:
-    cases = [_sure(0.95, 0), _sure(0.95, None), _sure(0.15, None), _sure(0.15, None)]
-    # |2 * 0.95 - 1| in one bin, 2 * 0.15 in another, over four cases.
-    assert calibration_error(cases, RULE) == pytest.approx((0.9 + 0.3) / 4, abs=1e-6)
-
-
-def test_calibration_error_weighs_cases() -> None:
-    cases = [_sure(0.95, 0), _sure(0.95, None, ABSENT)]
-    expected = abs(0.95 * 1.1 - 1.0) / 1.1
-    assert calibration_error(cases, RULE) == pytest.approx(expected, abs=1e-6)
-
-
-def test_right_confidence_has_no_error_and_full_certainty_fits_a_bin() -> None:
-    sure = Decision(temperature=1e-3, open_set_score=0.0)
-    assert calibration_error([_ranked([9.0], 0)], sure) == 0.0
-    half = [_sure(0.5, 0), _sure(0.5, None)]
-    assert calibration_error(half, RULE) == pytest.approx(0.0, abs=1e-6)
-
-
-def test_every_clip_counts_as_if_its_product_were_missing_too() -> None:
-    found, missed, alone = _ranked([3, 2, 1], 1), _ranked([3, 2], None), _ranked([3], 0)
-    cases = with_absent([found, missed, alone])
-    assert [c.right for c in cases] == [1, None, 0, None, None]
-    assert [c.scores.tolist() for c in cases[3:]] == [[3, 1], [3, 2]]
-    assert [c.weight for c in cases] == [1.0, 1.0, 1.0, ABSENT, ABSENT]
 
 
 def test_names_from_the_threshold_on_are_right_often_enough(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from runtime.bundle.manifest import Decision
-from runtime.catalog.catalog import ItemVectors
+from runtime.catalog.catalog import ItemVectors, PhotoVector
 from runtime.memory import EncodedFrame
 from runtime.network import Network
 
@@ -32,6 +32,8 @@ class ColourNetwork:
         rule = Decision(temperature=0.05, open_set_score=0.9, present=0.5, unsure=0.2)
         manifest = SimpleNamespace(name="colours", version="1", precision="fp32", decision=rule)
         self.bundle = SimpleNamespace(manifest=manifest, digest="c" * 64)
+        self.frames_encoded = 0
+        self.texts_encoded = 0
 
     def __enter__(self) -> ColourNetwork:
         return self
@@ -41,6 +43,7 @@ class ColourNetwork:
 
     def encode_frames(self, images: Any, times_s: Sequence[float]) -> list[EncodedFrame]:
         zero = np.zeros((1, 1), np.float32)
+        self.frames_encoded += len(images)
         return [
             EncodedFrame(_colour(image), zero, t) for image, t in zip(images, times_s, strict=True)
         ]
@@ -49,14 +52,18 @@ class ColourNetwork:
         return text in COLOURS
 
     def encode_texts(self, texts: Sequence[str]) -> Any:
+        self.texts_encoded += len(texts)
         return _unit(np.array(COLOURS[texts[0]][::-1], np.float32))
 
     def query(self, frames: list[EncodedFrame], text: Any) -> Any:
-        parts = [frame.cls for frame in frames] + ([] if text is None else [text])
+        parts = [np.zeros(3), *(frame.cls for frame in frames), *([] if text is None else [text])]
         return SimpleNamespace(vector=_unit(np.sum(parts, axis=0)))
 
     def encode_items(self, images: Any, texts: Sequence[tuple[str, str]]) -> list[ItemVectors]:
         return [ItemVectors(_colour(image), np.zeros((1, 1), np.float32)) for image in images]
+
+    def encode_photos(self, images: Any) -> list[PhotoVector]:
+        return [PhotoVector(_colour(image)) for image in images]
 
     def rerank(self, query: Any, items: Any, nodes: Any, scores: Any) -> Any:
         return scores
@@ -67,13 +74,15 @@ def _colour(image: Any) -> Any:
 
 
 def _unit(vector: Any) -> Any:
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
+    return (vector / max(1e-6, np.linalg.norm(vector))).astype(np.float32)
 
 
 @pytest.fixture
-def colour_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bundles of any folder open as the colour network."""
-    monkeypatch.setattr(Network, "open", lambda folder: ColourNetwork())
+def colour_network(monkeypatch: pytest.MonkeyPatch) -> ColourNetwork:
+    """Bundles of any folder open as this one colour network."""
+    network = ColourNetwork()
+    monkeypatch.setattr(Network, "open", lambda folder: network)
+    return network
 
 
 @dataclass(frozen=True)
@@ -104,11 +113,15 @@ class Shop:
             cv2.imwrite(str(path.parent / f"{colour}.png"), picture)
 
 
-def clip_line(clip_id: str, photo: str, **fields: Any) -> dict[str, Any]:
-    """A manifest line of one frame that shows a plain colour."""
-    frame = {"src": f"dev/{photo}.png", "crop": [0, 0, 1], "gain": 1, "rot": 0}
+def clip_line(clip_id: str, photo: str, hard: str = "", **fields: Any) -> dict[str, Any]:
+    """A manifest line of one frame that shows a plain colour, and in tier L3 a ``hard`` one."""
     texts = {"text_clean": photo, "text_asr": "well"}
-    return {"clip_id": clip_id, **texts, **fields, "tiers": {"L0": [frame]}}
+    tiers = {"L0": [_frame(photo)], **({"L3": [_frame(hard)] * 2} if hard else {})}
+    return {"clip_id": clip_id, **texts, **fields, "tiers": tiers}
+
+
+def _frame(photo: str) -> dict[str, Any]:
+    return {"src": f"dev/{photo}.png", "crop": [0, 0, 1], "gain": 1, "rot": 0}
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The results page: an evaluation for people who run shops, and its figures for machines."""
