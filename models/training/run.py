@@ -121,7 +121,7 @@ def _banks(run: Run, corpora: Sequence[Corpus]) -> list[FeatureBank]:
 
 
 def _fit_pixels(run: Run, data: Data) -> Standing:
-    if run.config.encoders.whiten:
+    if run.config.encoders.closed_form:
         bank = join(_banks(run, data.corpora))
         set_start(run, bank, set(range(len(data.groups))))
     run.world.share(run.network.state_dict().values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.models.tiny_network import stirred, stirred_network
 
 NONE = dict.fromkeys(("joint", "visual", "text", "triplet", "graph", "regulariser", "pair"), 0.0)
 PARTS = (*NONE, "rerank")
+SCALE = torch.tensor(20.0)
 GROUPS = [f"g{i // 2}" for i in range(COUNT)]
 
 
@@ -72,7 +74,6 @@ def test_the_total_is_the_weighted_sum() -> None:
 
 
 def test_one_product_shown_twice_is_no_negative_of_itself() -> None:
-    """Alike queries and items: only then the loss is 0 when their scores stand out."""
     network, once = stirred_network(), _episode(batch=4)
     twice = Episode(
         Draw(**{n: torch.cat([v, v]) for n, v in vars(once.whole).items()}),
@@ -81,15 +82,14 @@ def test_one_product_shown_twice_is_no_negative_of_itself() -> None:
     )
     for part in ("joint", "visual", "rerank"):
         objective = _objective(network, **{part: 1.0})
-        alone, doubled = (float(objective.loss(e)[part]) for e in (once, twice))
+        alone, doubled = (objective.loss(e)[part].item() for e in (once, twice))
         # Every wrong answer is there twice and the right one never among them.
-        query, _, _ = network.query_head(*once.query)
-        items, _ = network.item_head(*once.item)
-        assert alone < doubled < alone + 0.7, part
-        if part == "joint":
-            scores = (query @ items.T).repeat(2, 2)
-            naive = symmetric_info_nce(scores, torch.tensor(20.0)).item()
-            assert doubled < naive - 0.1
+        assert alone < doubled < alone + math.log(2) + 1e-6, part
+    query, items = network.query_head(*once.query)[0], network.item_head(*once.item)[0]
+    scores, right = (query @ items.T).repeat(2, 2), torch.eye(4).repeat(2, 2).bool()
+    found = _objective(network, joint=1.0).loss(twice)["joint"].item()
+    assert found == pytest.approx(symmetric_info_nce(scores, SCALE, right).item(), rel=1e-5)
+    assert found < symmetric_info_nce(scores, SCALE).item() - 0.01
 
 
 def test_products_held_out_teach_through_the_item_side_only() -> None:
