@@ -186,8 +186,9 @@ class Matcher:
         )
 
     def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
-        with self._clock.stage("words"):
-            heard = self._heard = self._hearing.fresh(self._heard)
+        if self._hearing.is_stale(self._heard):
+            self._heard = self.read(self._heard.words)
+        heard = self._heard
         with self._clock.stage("query_head"):
             query = self._network.query(frames, heard.text)
         hits, reranked = self._second_stage(query, heard, self._network.shortlist)
@@ -200,9 +201,7 @@ class Matcher:
         attention = query.attention[len(frames) - 1] if frames else None
         return Step(time_s, heard.words, listed, event, self._clock.take(), attention)
 
-    def _second_stage(
-        self, query: Query, heard: Heard, count: int
-    ) -> tuple[list[Hit], _Reranked]:
+    def _second_stage(self, query: Query, heard: Heard, count: int) -> tuple[list[Hit], _Reranked]:
         with self._clock.stage("search"):
             # The prior holds all that was said, the text half of the vector included.
             seen = query.vector[: self._network.visual_size + 1]
