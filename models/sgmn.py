@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from models.backbones.encoder import FrameEncoder, TextEncoder
 from models.backbones.registry import BACKBONES
 from models.config import NetworkConfig, config_from
-from models.heads.item import ItemHead
-from models.heads.query import QueryHead, SharedParts
 from models.graph.relation import RelationReranker
 from models.graph.reranker import GraphReranker
+from models.heads.item import ItemHead
+from models.heads.query import QueryHead, SharedParts
 from models.tensor_file import read_tensors, write_tensors
 from runtime.errors import ExportError
 

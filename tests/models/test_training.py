@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from models.training.whitening import whiten
 
 from models.commands import train
 from models.losses.contrastive import listwise, symmetric_info_nce
 from models.sgmn import Sgmn, load_checkpoint
-from models.training.config import TrainConfig, TrainerConfig
+from models.training.closed_form import set_closed_form
+from models.training.config import ClosedFormConfig, TrainConfig, TrainerConfig
 from models.training.folder import RunFolder
 from models.training.log import read_log
 from models.training.stages import Run, fit
@@ -74,7 +74,7 @@ def test_heads_move_and_encoders_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [0.0, 0.25])
 def test_the_projection_goes_exactly_the_kept_part_of_the_way(tmp_path: Path, keep: float) -> None:
     start = fresh_network()
-    whiten(start.shared.projection, made_up_bank(), set(range(COUNT)))
+    set_closed_form(start, made_up_bank(), set(range(COUNT)), ClosedFormConfig())
     ends = [
         _trained(tmp_path, small_config(keep=k)).shared.projection.linear.weight
         for k in (keep, 1.0)
@@ -116,10 +116,11 @@ def test_few_steps_are_enough(tmp_path: Path) -> None:
 
 
 def test_no_steps_leave_the_whitened_start(tmp_path: Path) -> None:
-    config = replace(small_config(steps=0, keep=1.0), shrink=1.0)
+    form = ClosedFormConfig(shrink=1.0, ridge=0.5)
+    config = replace(small_config(steps=0, keep=1.0), closed_form=form)
     network = _trained(tmp_path, replace(config, train=TrainerConfig(steps=0)))
     expected = fresh_network()
-    whiten(expected.shared.projection, made_up_bank(), set(range(COUNT)), 1.0)
+    set_closed_form(expected, made_up_bank(), set(range(COUNT)), form)
     ours, theirs = network.state_dict(), expected.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -136,19 +137,6 @@ def test_losses_want_the_right_one_on_top(loss: str) -> None:
         assert listwise(right, scale, places) < 0.01 < listwise(wrong, scale, places)
         even = listwise(torch.zeros(3, 3), scale, places)
     assert float(even) == pytest.approx(math.log(3))
-
-
-def test_whitening_equalises_how_pictures_of_one_product_differ() -> None:
-    network, bank = fresh_network(), made_up_bank()
-    projection = network.shared.projection
-    whiten(projection, bank, set(range(COUNT)))
-    with torch.inference_mode():
-        photos = bank.frames.cls[: 6 * 3].float()
-        y = projection.frames(photos).reshape(6, 3, -1)
-    assert torch.allclose(projection.frame_mean, photos.mean(0), atol=1e-5)
-    within = (y - y.mean(1, keepdim=True)).norm(dim=2).mean()
-    between = (y.mean(1)[:, None] - y.mean(1)[None]).norm(dim=2).sum() / 30
-    assert between > within
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:rich")

@@ -147,8 +147,9 @@ def test_a_shelf_searches_as_a_catalog_does(tmp_path: Path) -> None:
     assert vectors @ np.array([1, 0, 0]) == pytest.approx([hit.score for hit in hits])
 
 
-def test_the_catalog_is_a_reader() -> None:
-    assert issubclass(SqliteCatalog, CatalogReader)
+def test_the_catalog_is_a_reader(tmp_path: Path) -> None:
+    with SqliteCatalog.build(tmp_path / "catalog", "b" * 64) as catalog:
+        assert isinstance(catalog, CatalogReader)
 
 
 def test_the_shipped_bundle_ranks_items_without_any_text(fashion: Path) -> None:

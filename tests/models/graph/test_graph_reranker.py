@@ -14,7 +14,7 @@ from export.submodules import Part, parts
 from models.config import TINY
 from models.graph.reranker import GraphReranker
 from models.heads.norms import MASKED, unit
-from tests.models.test_reranker import CANDIDATE_INPUTS, _inputs
+from tests.models.graph.test_relation import CANDIDATE_INPUTS, _inputs
 from tests.models.tiny_network import fresh_network, stirred
 
 K, T = TINY.shortlist, TINY.frames

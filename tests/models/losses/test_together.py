@@ -59,10 +59,11 @@ class _Everything(nn.Module):
         first = scores.gather(1, listed)
         shelf = (items[listed], item_nodes[listed], first, mined.found.to(first))
         reranked = self.reranker(query, nodes, patches, mask, *shelf)
+        heard = query[:, size + 1 :] @ items[:, size + 1 :].T
         return Losses(
             joint=symmetric_info_nce(scores, scale, right),
             visual=symmetric_info_nce(v @ i.T, scale, right),
-            text=symmetric_info_nce(query[:, size + 1 :] @ items[:, size + 1 :].T, scale, right, spoken),
+            text=symmetric_info_nce(heard, scale, right, spoken),
             triplet=symmetric_triplet(v, i, right, generator),
             graph=graph_triplets(v, i, enhanced, right, generator),
             regulariser=edge_regulariser(v, i, enhanced),

@@ -83,7 +83,7 @@ def test_one_product_shown_twice_is_no_negative_of_itself() -> None:
         objective = _objective(network, **{part: 1.0})
         alone, doubled = (float(objective.loss(e)[part]) for e in (once, twice))
         # Every wrong answer is there twice and the right one never among them.
-        query, _, _ = network.query_head(*once.query)
+        query, _, _, _ = network.query_head(*once.query)
         items, _ = network.item_head(*once.item)
         assert alone < doubled < alone + 0.7, part
         if part == "joint":

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from models.config import TINY
+from models.graph.relation import FACTS, RelationReranker
 from models.heads.norms import unit
-from models.reranker import FACTS, RelationReranker
 from tests.models.tiny_network import fresh_network, stirred_network
 
 K = TINY.shortlist
