@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.config import B32, LITE, TINY, NetworkConfig
 from models.heads.norms import unit
-from models.heads.query import QueryHead
+from models.heads.query import CLEAR, LOWEST, QueryHead, _quality
 from tests.models.tiny_network import (
     fresh_network,
     item_inputs,
@@ -168,6 +168,40 @@ def test_what_is_heard_is_never_weighed_against_titles_by_length() -> None:
     asked = query_inputs(TINY)
     louder = {**asked, "text_pooled": asked["text_pooled"] * 7}
     assert torch.allclose(_query(head, asked)[0], _query(head, louder)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cosines", "quality"),
+    [((), 0.0), ((1.0,), 1.0), ((1.0, 0.6), 1.0), ((1.0, 0.15), 0.5), ((1.0, -0.5), 0.3)],
+    ids=str,
+)
+def test_quality_is_how_far_frames_agree(cosines: tuple[float, ...], quality: float) -> None:
+    """Frames with these cosines with the first: none, one, two clear ones, less and less clear."""
+    frames, mask = torch.zeros(1, 3, 4), torch.zeros(1, 3)
+    for place, cosine in enumerate(cosines):
+        frames[0, place, :2] = torch.tensor([cosine, (1 - cosine**2) ** 0.5])
+        mask[0, place] = 1.0
+    assert float(_quality(frames, mask)) == pytest.approx(quality, abs=1e-6)
+
+
+def test_quality_is_the_mean_over_pairs_of_frames() -> None:
+    e = torch.eye(4)
+    frames = torch.stack([e[0], e[0], e[0], e[1]])[None]
+    found = _quality(frames * 1.0, torch.ones(1, 4))
+    assert float(found) == pytest.approx(1.0), "3 of 6 pairs agree, more than clear clips do"
+    frames = torch.stack([e[0], e[0], e[1], e[2]])[None]
+    assert float(_quality(frames, torch.ones(1, 4))) == pytest.approx(1 / 6 / CLEAR)
+
+
+def test_the_query_holds_its_quality_between_pictures_and_words() -> None:
+    head, inputs = fresh_network().query_head, query_inputs(TINY, frames=4)
+    inputs["cls"][0, 3] = inputs["cls"][0, 2]
+    frames: list[Tensor] = []
+    head.temporal.register_forward_hook(lambda _, __, out: frames.append(out))
+    query = _query(head, inputs)[0]
+    expected = _quality(unit(frames[0]), inputs["frame_mask"])
+    assert LOWEST < float(expected) < 1
+    assert float(query[0, TINY.visual_size]) == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_item_nodes_are_the_item_and_nine_places() -> None:

@@ -29,7 +29,7 @@ class ColourNetwork:
     frames = 4
     shortlist = 2
     visual_size = 3
-    publisher = PhotoPublisher(PublishRule())
+    publisher = PhotoPublisher(PublishRule(memory_share=0, bonus=0, hubness=0))
 
     def __init__(self) -> None:
         manifest = SimpleNamespace(

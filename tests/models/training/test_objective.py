@@ -16,7 +16,7 @@ from models.training.episodes import BankBatches, Draw, Episode, EpisodeSampler
 from models.training.objective import SgmnObjective
 from runtime.errors import UsageError
 from tests.models.made_up_bank import COUNT, made_up_bank
-from tests.models.tiny_network import stirred, stirred_network
+from tests.models.tiny_network import fresh_network, stirred, stirred_network
 
 NONE = dict.fromkeys(("joint", "visual", "text", "triplet", "graph", "regulariser", "pair"), 0.0)
 PARTS = (*NONE, "rerank")
@@ -72,8 +72,8 @@ def test_the_total_is_the_weighted_sum() -> None:
 
 
 def test_one_product_shown_twice_is_no_negative_of_itself() -> None:
-    """Alike queries and items: only then the loss is 0 when their scores stand out."""
-    network, once = stirred_network(), _episode(batch=4)
+    """Each loss may grow by its wrong answers, which are there twice, and by no more."""
+    network, once = fresh_network(), _episode(batch=4)
     twice = Episode(
         Draw(**{n: torch.cat([v, v]) for n, v in vars(once.whole).items()}),
         tuple(torch.cat([x, x]) for x in once.query),
