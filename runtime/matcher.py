@@ -186,8 +186,9 @@ class Matcher:
         )
 
     def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
-        with self._clock.stage("words"):
-            heard = self._heard = self._hearing.fresh(self._heard)
+        if self._hearing.is_stale(self._heard):
+            self._heard = self.read(self._heard.words)
+        heard = self._heard
         with self._clock.stage("query_head"):
             query = self._network.query(frames, heard.text)
         hits, reranked = self._second_stage(query, heard, self._network.shortlist)

@@ -40,7 +40,8 @@ def set_closed_form(
     owner = torch.tensor([item for item, _, some in real for _ in some])
     still = torch.tensor([source != "clip" for _, source, some in real for _ in some])
     whiten(network.shared.projection, bank, rows, owner, still, config.shrink)
-    whiten_patches(network.shared.patches, bank, rows[still], owner.unique())
+    photos = rows[still] if still.any() else rows
+    whiten_patches(network.shared.patches, bank, photos, owner.unique())
     if config.remember:
         remember(network, bank, rows, owner, still, config)
     network.reranker.patch_weight.fill_(config.patch_weight)
@@ -85,7 +86,7 @@ def whiten_patches(patches: PatchNodes, bank: FeatureBank, photos: Tensor, items
     Args:
         patches: changed in place.
         bank: encoded corpora.
-        photos: rows of ``bank.frames``.
+        photos: rows of ``bank.frames``, one at least.
         items: products whose shop pictures give the mean of that side.
     """
     size = bank.frames.tokens.shape[-1]
@@ -95,8 +96,8 @@ def whiten_patches(patches: PatchNodes, bank: FeatureBank, photos: Tensor, items
         total += tokens.sum(0)
         squares += tokens.T @ tokens
         count += len(tokens)
-    mean = total / max(1, count)
-    covariance = squares / max(1, count) - torch.outer(mean, mean)
+    mean = total / count
+    covariance = squares / count - torch.outer(mean, mean)
     patches.frame_mean.copy_(mean)
     patches.item_mean.copy_(bank.items.tokens[items].float().reshape(-1, size).mean(0))
     values, vectors = torch.linalg.eigh(covariance)
@@ -142,8 +143,9 @@ def remember(
 def _principal(x: Tensor, size: int) -> Tensor:
     """Leading directions of x [N, C] as columns [C, size]; fewer pictures leave zero columns."""
     found = min(size, *x.shape)
-    torch.manual_seed(0)
-    _, _, directions = torch.svd_lowrank(x, q=min(found + 20, *x.shape), niter=3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        _, _, directions = torch.svd_lowrank(x, q=min(found + 20, *x.shape), niter=3)
     basis = torch.zeros(x.shape[1], size)
     basis[:, :found] = directions[:, :found]
     return basis

@@ -81,7 +81,7 @@ class ClosedFormConfig(_Known):
     share: Part = 0.5
     ridge: Rate = 1.0
     picture_share: Part = 0.6
-    patch_weight: Weight = 1.6
+    patch_weight: Weight = 1.2
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def open_bundle(folder: Path) -> Bundle:
     """Verify a bundle: the manifest, its version, the paths it names, sizes and digests.
 
     Raises:
-        BundleError: it is missing, damaged, unsafe, incomplete or newer than this program.
+        BundleError: it is missing, damaged, unsafe, incomplete, or of another schema version.
     """
     if not folder.is_dir():
         raise BundleError(
@@ -101,13 +101,8 @@ def _parse(folder: Path, data: bytes) -> Manifest:
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if type(version) is not int:  # true is an int to Python
         raise _damaged(folder, f"{MANIFEST} has no schema_version, or one that is no whole number")
-    # Before the model is validated: a newer manifest may have fields this program cannot know.
-    if version > SCHEMA_VERSION:
-        raise BundleError(
-            f"the bundle in {folder} is newer than this program",
-            why=f"its schema version is {version}, this program reads up to {SCHEMA_VERSION}",
-            fix="update sgmn-edge: pip install --upgrade sgmn-edge",
-        )
+    # Before the model is validated: another version's manifest may have other fields.
+    _check_version(folder, version)
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
@@ -115,6 +110,23 @@ def _parse(folder: Path, data: bytes) -> Manifest:
         place = ".".join(map(str, first["loc"])) or "the whole"
         why = f"{MANIFEST}: {place}: {first['msg']} ({error.error_count()} problems)"
         raise _damaged(folder, why) from error
+
+
+def _check_version(folder: Path, version: int) -> None:
+    if version < 1:
+        raise _damaged(folder, f"{MANIFEST} has the schema_version {version}")
+    if version > SCHEMA_VERSION:
+        raise BundleError(
+            f"the bundle in {folder} is newer than this program",
+            why=f"its schema version is {version}, this program reads {SCHEMA_VERSION}",
+            fix="update sgmn-edge: pip install --upgrade sgmn-edge",
+        )
+    if version < SCHEMA_VERSION:
+        raise BundleError(
+            f"the bundle in {folder} was made for an older version of this program",
+            why=f"its schema version is {version}, this program reads {SCHEMA_VERSION}",
+            fix="export the checkpoint again (sgmn export), or use the program that wrote it",
+        )
 
 
 def _check_parts(folder: Path, manifest: Manifest) -> None:

@@ -87,10 +87,10 @@ def item_key(item: Item, bundle: str) -> str:
 
 
 def _check_shapes(vectors: Sequence[ItemVectors], photos: Sequence[FloatArray]) -> None:
-    """Refuse vectors whose shapes differ, and photos that are longer than an item's vector."""
+    """Refuse vectors whose shapes differ, and photos that leave no place for an item's bias."""
     shapes = {(v.item.shape, v.nodes.shape) for v in vectors}
     visual = {len(photo) for photo in photos}
-    if len(shapes) > 1 or len(visual) > 1 or any(size > len(vectors[0].item) for size in visual):
+    if len(shapes) > 1 or len(visual) > 1 or any(size >= len(vectors[0].item) for size in visual):
         raise CatalogError(
             "the products' vectors do not fit together",
             why="their shapes differ",

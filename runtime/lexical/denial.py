@@ -49,7 +49,7 @@ def split_denials(text: str) -> Statement:
 
     A denial reaches from its cue to the next clause, at most `LONGEST` words.
     """
-    rest, kept, denied = text.lower(), [], []
+    rest, kept, denied = text.lower().replace("\u2019", "'"), [], []
     while cue := _CUE.search(rest):
         kept.append(rest[: cue.start()])
         behind = rest[cue.end() :]

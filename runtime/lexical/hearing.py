@@ -10,6 +10,7 @@ from runtime.catalog.catalog import CatalogReader, FloatArray
 from runtime.lexical.denial import split_denials
 from runtime.lexical.spoken import SpokenEvidence
 from runtime.network import Network, TextFeatures
+from runtime.text import clean
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Hearing:
 
     def read(self, words: str) -> Heard:
         """What a text says of the catalog's products."""
-        statement = split_denials(words)
+        statement = split_denials(clean(words))
         text = self._encoded(statement.asserted)
         if text is None and not statement.denied:
             return Heard(words, None, None, self._catalog.snapshot)
@@ -56,9 +57,9 @@ class Hearing:
         prior = evidence.weigh(statement, self._alike(text))
         return Heard(words, text, prior, snapshot)
 
-    def fresh(self, heard: Heard) -> Heard:
-        """The same words against the catalog as it is now."""
-        return heard if heard.snapshot == self._catalog.snapshot else self.read(heard.words)
+    def is_stale(self, heard: Heard) -> bool:
+        """Whether the catalog has changed since, so that the words must be read again."""
+        return heard.snapshot != self._catalog.snapshot
 
     def _encoded(self, text: str) -> TextFeatures | None:
         if not self._network.says_something(text):

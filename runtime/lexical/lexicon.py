@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime.lexical.postings import Postings
+from runtime.lexical.postings import Counts, Postings, Weights
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -24,102 +24,16 @@ SATURATION, LENGTH = 1.2, 0.75
 REMEMBERED = 4096
 """Words whose likenesses are kept; a transcript grows by a few words a second."""
 
-_WORD = re.compile(r"[^\W_]+")
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "but",
-        "by",
-        "can",
-        "could",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "here",
-        "hers",
-        "him",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "let",
-        "like",
-        "me",
-        "more",
-        "most",
-        "my",
-        "no",
-        "nor",
-        "not",
-        "of",
-        "off",
-        "on",
-        "one",
-        "only",
-        "or",
-        "other",
-        "our",
-        "out",
-        "over",
-        "own",
-        "same",
-        "she",
-        "so",
-        "some",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "to",
-        "too",
-        "up",
-        "us",
-        "very",
-        "was",
-        "we",
-        "well",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "whom",
-        "why",
-        "will",
-        "with",
-        "you",
-        "your",
-    ]
-)
+# Clitics would be words of a letter or two, which fit sizes ("S") and kinds ("T-shirt").
+_CLITIC = re.compile(r"['\u2019](?:s|t|re|ve|ll|d|m)\b")
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_][^\W_]*")
+_STOP_WORDS = """
+a an and are as at be been but by can could do does for from had has have he her here hers him his
+how i if in into is it its just let like me more most my no nor not of off on one only or other
+our out over own same she so some such than that the their them then there these they this those
+to too up us very was we well were what when where which while who whom why will with you your
+"""
+_STOP = frozenset(_STOP_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -154,18 +68,16 @@ class Lexicon:
     def __init__(self, products: Sequence[ProductText]) -> None:
         titles = [words(p.title) for p in products]
         texts = [[*t, *t, *words(p.about)] for t, p in zip(titles, products, strict=True)]
-        self._vocabulary = sorted({word for text in texts for word in text})
+        self._vocabulary = sorted(set().union(*texts))
         self._sounds = [sound(word) for word in self._vocabulary]
         place = {word: i for i, word in enumerate(self._vocabulary)}
-        rarity = _rarities(texts)
-        self._titles = Postings.of(
-            [{place[w]: x for w, x in _shares(title, rarity).items()} for title in titles],
-            len(place),
+        named, written = (
+            Counts.of([[place[w] for w in text] for text in some], len(place))
+            for some in (titles, texts)
         )
-        self._abouts = Postings.of(
-            [{place[w]: x for w, x in found.items()} for found in _bm25(texts, rarity)],
-            len(place),
-        )
+        rarity = _rarities(written)
+        self._titles = Postings.of(named, _shares(named, rarity))
+        self._abouts = Postings.of(written, _bm25(written, rarity))
         self._known: dict[str, dict[int, float]] = {}
 
     def evidence(self, text: str) -> WordEvidence:
@@ -177,65 +89,75 @@ class Lexicon:
         """For words of the vocabulary that may have been heard, how surely, up to 1."""
         spoken = words(text)
         # Recognisers split rare words: "brave oh" is "bravo".
-        joined = [a + b for a, b in zip(spoken, spoken[1:], strict=False)]
+        joined = [a + b for a, b in pairwise(spoken)]
         wanted = list(dict.fromkeys([*spoken, *joined]))
-        self._learn([word for word in wanted if word not in self._known])
+        self._learn(wanted)
         heard: dict[int, float] = {}
         for word in wanted:
             for i, sure in self._known[word].items():
                 heard[i] = max(sure, heard.get(i, 0.0))
         return heard
 
-    def _learn(self, fresh: Sequence[str]) -> None:
-        """Compare words with the vocabulary, by spelling and by spelling and sound together."""
-        from rapidfuzz.distance import JaroWinkler
-        from rapidfuzz.process import cdist
-
+    def _learn(self, wanted: Sequence[str]) -> None:
+        """Know for every word which words of the vocabulary it may be, and how surely."""
+        fresh = [word for word in wanted if word not in self._known]
         if len(self._known) + len(fresh) > REMEMBERED:
             self._known.clear()
+            fresh = list(wanted)
         if not fresh or not self._vocabulary:
             self._known.update({word: {} for word in fresh})
             return
-        spelt = cdist(fresh, self._vocabulary, scorer=JaroWinkler.similarity, dtype=np.float32)
-        sounds = [sound(word) for word in fresh]
-        alike = cdist(sounds, self._sounds, scorer=JaroWinkler.similarity, dtype=np.float32)
-        alike = np.maximum(spelt, (spelt + alike) / 2)
-        for word, row in zip(fresh, alike, strict=True):
-            near = np.flatnonzero(row > SURE)
+        for word, row in zip(fresh, self._alike(fresh), strict=True):
+            # A number misheard is another number: only the same one is meant.
+            near = np.flatnonzero(row >= 1 if _has_digit(word) else row > SURE)
             self._known[word] = {int(i): float((row[i] - SURE) / (1 - SURE)) for i in near}
+
+    def _alike(self, fresh: Sequence[str]) -> FloatArray:
+        """Likeness to the vocabulary by spelling, or by spelling and sound: [fresh, W], up to 1."""
+        from rapidfuzz.distance import JaroWinkler
+        from rapidfuzz.process import cdist
+
+        likeness = JaroWinkler.similarity
+        spelt = cdist(fresh, self._vocabulary, scorer=likeness, dtype=np.float32)
+        sounds = [sound(word) for word in fresh]
+        heard = cdist(sounds, self._sounds, scorer=likeness, dtype=np.float32)
+        return np.asarray(np.maximum(spelt, (spelt + heard) / 2), np.float32)
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words without those that carry no content."""
-    return [w for w in _WORD.findall(text.lower()) if w not in _STOP]
+    """Lower-case words and numbers, without words that carry no content."""
+    plain = _CLITIC.sub("", unicodedata.normalize("NFKC", text).lower())
+    return [w.replace(",", ".") for w in _WORD.findall(plain) if w not in _STOP]
 
 
 def sound(word: str) -> str:
-    """How a word sounds in English, roughly (Metaphone); empty for numbers."""
+    """How a word sounds in English, roughly (Metaphone); itself where that knows nothing of it."""
     from jellyfish import metaphone
 
+    # Numbers and other scripts have no code, and two empty codes would be alike.
     code: str = metaphone(word)
-    return code
+    return code or word
 
 
-def _rarities(texts: Sequence[Sequence[str]]) -> dict[str, float]:
-    having = Counter(word for text in texts for word in set(text))
-    return {w: math.log1p((len(texts) - n + 0.5) / (n + 0.5)) for w, n in having.items()}
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
 
 
-def _shares(title: Sequence[str], rarity: Mapping[str, float]) -> dict[str, float]:
-    """How much of a title each of its words is; the shares sum to one."""
-    total = sum(rarity[word] for word in set(title))
-    return {word: rarity[word] / total for word in sorted(set(title))} if total > 0 else {}
+def _rarities(written: Counts) -> Weights:
+    """Of every word: [W], above 0."""
+    having = written.having()
+    return np.log1p((written.texts - having + 0.5) / (having + 0.5))
 
 
-def _bm25(texts: Sequence[Sequence[str]], rarity: Mapping[str, float]) -> list[dict[str, float]]:
-    mean = sum(map(len, texts)) / max(1, len(texts))
-    found = []
-    for text in texts:
-        norm = SATURATION * (1 - LENGTH + LENGTH * len(text) / max(mean, 1e-6))
-        counts = Counter(text)
-        found.append(
-            {w: rarity[w] * n * (SATURATION + 1) / (n + norm) for w, n in sorted(counts.items())}
-        )
-    return found
+def _shares(named: Counts, rarity: Weights) -> Weights:
+    """How much of a title each of its words is; the shares of a title sum to one."""
+    weights = rarity[named.places]
+    return weights / named.sums(weights)[named.rows]
+
+
+def _bm25(written: Counts, rarity: Weights) -> Weights:
+    times, lengths = written.times, written.sums(written.times)
+    mean = max(1e-6, lengths.sum() / max(1, written.texts))
+    norm = SATURATION * (1 - LENGTH + LENGTH * lengths / mean)[written.rows]
+    weights: Weights = rarity[written.places] * times * (SATURATION + 1) / (times + norm)
+    return weights

@@ -73,7 +73,7 @@ def test_the_runtime_answers_what_torch_answers(exported: Exported, network: Net
         pad = TINY.frames - len(seen)
         mask = torch.tensor([[1.0] * len(seen) + [0.0] * pad])
         wide = torch.nn.functional.pad
-        vector, query_nodes, attention = ours.query_head(
+        vector, query_nodes, patches, attention = ours.query_head(
             wide(cls, (0, 0, 0, pad))[None], wide(tokens, (0, 0, 0, 0, 0, pad))[None], mask, *said
         )
         titles = _torch_text(exported, words, [f"{t}. {a}" for t, a in texts])
@@ -83,6 +83,7 @@ def test_the_runtime_answers_what_torch_answers(exported: Exported, network: Net
         again = ours.reranker(
             vector,
             query_nodes,
+            patches,
             mask,
             wide(item, (0, 0, 0, missing))[None],
             wide(item_nodes, (0, 0, 0, 0, 0, missing))[None],
@@ -90,6 +91,7 @@ def test_the_runtime_answers_what_torch_answers(exported: Exported, network: Net
             wide(torch.ones(len(first)), (0, missing))[None],
         )
     assert np.allclose(query.vector, vector[0], atol=1e-5)
+    assert np.allclose(query.patches, patches, atol=1e-5)
     assert np.allclose(query.attention, attention[0], atol=1e-5)
     assert np.allclose(vectors, item, atol=1e-5)
     assert np.allclose(scores, first, atol=1e-5)
@@ -114,7 +116,8 @@ def _torch_text(
 def test_silence_in_the_runtime_is_silence_in_torch(exported: Exported, network: Network) -> None:
     seen = frame_input(exported.samples.pictures[0], TINY.image_size)[None]
     query = network.query(network.encode_frames(seen, [0.0]), None)
-    assert not query.vector[TINY.visual_size :].any()
+    assert query.vector[TINY.visual_size] == 1, "one frame agrees with itself"
+    assert not query.vector[TINY.visual_size + 1 :].any()
     assert np.allclose(query.attention, 1 / TINY.patches)
 
 

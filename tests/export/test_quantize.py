@@ -162,7 +162,7 @@ def test_the_command_reports_cosines(exported: Exported, tmp_path: Path) -> None
     assert said["bundle"] == str(out)
     sizes = [p.stat().st_size for p in (*out.glob("onnx/*"), out / "tokenizer.json")]
     assert said["size_bytes"] == sum(sizes)
-    assert len(said["least_cosine"]) == 10
+    assert len(said["least_cosine"]) == 11
     assert open_bundle(out).manifest.provenance["calibration_pictures"] == 6
 
 

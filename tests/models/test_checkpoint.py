@@ -156,7 +156,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_a_config_survives_its_json() -> None:
     for config in (LITE, B32, TINY):
         assert config_from(json.loads(json.dumps(config.as_dict()))) == config
-    assert (LITE.vector_size, LITE.grid) == (640, 7)
+    assert (LITE.vector_size, LITE.grid) == (641, 7)
 
 
 def test_no_code_of_this_project_reads_pickles() -> None:

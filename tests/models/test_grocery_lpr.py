@@ -119,7 +119,7 @@ def test_pastes_come_from_the_given_catalog(root: Path) -> None:
     assert picture[16, 16].tolist() == [0, 0, 200]
     with pytest.raises(ClipListError, match="x cannot be pasted"):
         render(clip, "L0", root, images={})
-    with pytest.raises(FeedError, match=r"no feed .*dev"):
+    with pytest.raises(FeedError, match=r"no file .*dev"):
         render(clip, "L0", root)
 
 

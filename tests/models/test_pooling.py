@@ -87,7 +87,7 @@ def _heads(single_key: bool = False, **options: object) -> tuple[QueryHead, Item
 def test_with_every_option_the_first_stage_is_one_inner_product(options: dict[str, bool]) -> None:
     query_head, item_head = _heads(**options)
     asked, shelf, size = query_inputs(TINY, batch=3), item_inputs(TINY, count=4), TINY.visual_size
-    query, _, attention = query_head(**asked)
+    query, _, _, attention = query_head(**asked)
     items, _ = item_head(**shelf)
     said = unit(query_head.shared.words(asked["text_pooled"]))
     titles = unit(query_head.shared.words(shelf["title_pooled"]))

@@ -56,7 +56,7 @@ def query_inputs(
     frame_mask[:, :frames] = 1.0
     return {
         "cls": torch.randn(batch, config.frames, config.cls_size),
-        "tokens": torch.randn(batch, config.frames, config.patches, config.token_size),
+        "tokens": torch.randn(batch, config.frames, config.tokens, config.token_size),
         "frame_mask": frame_mask,
         "text_pooled": torch.randn(batch, config.text_size) * float(words > 0),
         "text_tokens": text_tokens,

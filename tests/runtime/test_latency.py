@@ -25,8 +25,8 @@ def test_every_stage_has_its_middle_its_tail_and_its_count() -> None:
 
 
 def test_a_stage_counts_only_where_it_ran() -> None:
-    found = summarise([_moment(1.0, total=1.0), _moment(1.0, total=3.0, text_encoder=2.0)])
-    assert found["text_encoder"] == {"p50": 2.0, "p95": 2.0, "samples": 1}
+    found = summarise([_moment(1.0, total=1.0), _moment(1.0, total=3.0, words=2.0)])
+    assert found["words"] == {"p50": 2.0, "p95": 2.0, "samples": 1}
     assert found["total"]["samples"] == 2
 
 

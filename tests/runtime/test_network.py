@@ -182,7 +182,8 @@ def test_a_photo_is_a_wordless_query_of_one_frame(network: Network) -> None:
         vector = network.query(network.encode_frames(picture[None], [0.0]), None).vector
         assert photo.vector.shape == (network.visual_size,)
         assert photo.vector == pytest.approx(vector[: network.visual_size], abs=1e-5)
-        assert not vector[network.visual_size :].any()
+        assert vector[network.visual_size] == 1, "the quality of one frame"
+        assert not vector[network.visual_size + 1 :].any()
 
 
 def test_no_candidates_give_no_scores(network: Network) -> None:

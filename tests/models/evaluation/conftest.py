@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.bundle.manifest import Decision
+from runtime.bundle.manifest import Decision, PublishRule, SpokenRule
 from runtime.catalog.catalog import ItemVectors, PhotoVector
+from runtime.catalog.publisher import PhotoPublisher
 from runtime.memory import EncodedFrame
 from runtime.network import Network
 
@@ -27,10 +28,17 @@ class ColourNetwork:
     image_size = 8
     frames = 4
     shortlist = 2
+    visual_size = 3
+    publisher = PhotoPublisher(PublishRule(memory_share=0, bonus=0, hubness=0))
 
     def __init__(self) -> None:
-        rule = Decision(temperature=0.05, open_set_score=0.9, present=0.5, unsure=0.2)
-        manifest = SimpleNamespace(name="colours", version="1", precision="fp32", decision=rule)
+        manifest = SimpleNamespace(
+            name="colours",
+            version="1",
+            precision="fp32",
+            decision=Decision(temperature=0.05, open_set_score=0.9, present=0.5, unsure=0.2),
+            spoken=SpokenRule(),
+        )
         self.bundle = SimpleNamespace(manifest=manifest, digest="c" * 64)
         self.frames_encoded = 0
         self.texts_encoded = 0
@@ -53,14 +61,19 @@ class ColourNetwork:
 
     def encode_texts(self, texts: Sequence[str]) -> Any:
         self.texts_encoded += len(texts)
-        return _unit(np.array(COLOURS[texts[0]][::-1], np.float32))
+        return SimpleNamespace(pooled=np.stack([_named(text) for text in texts]))
 
     def query(self, frames: list[EncodedFrame], text: Any) -> Any:
-        parts = [np.zeros(3), *(frame.cls for frame in frames), *([] if text is None else [text])]
-        return SimpleNamespace(vector=_unit(np.sum(parts, axis=0)))
+        seen = _unit(np.sum([np.zeros(3), *(frame.cls for frame in frames)], axis=0))
+        said = np.zeros(3) if text is None else text.pooled[0] / 2
+        return SimpleNamespace(vector=_vector(seen, said, quality=float(len(frames) > 0)))
 
     def encode_items(self, images: Any, texts: Sequence[tuple[str, str]]) -> list[ItemVectors]:
-        return [ItemVectors(_colour(image), np.zeros((1, 1), np.float32)) for image in images]
+        node = np.zeros((1, 1), np.float32)
+        return [
+            ItemVectors(_vector(_colour(image), _named(title)), node)
+            for image, (title, _) in zip(images, texts, strict=True)
+        ]
 
     def encode_photos(self, images: Any) -> list[PhotoVector]:
         return [PhotoVector(_colour(image)) for image in images]
@@ -71,6 +84,16 @@ class ColourNetwork:
 
 def _colour(image: Any) -> Any:
     return _unit(image.reshape(-1, 3).mean(axis=0).astype(np.float32))
+
+
+def _named(text: str) -> Any:
+    """The colour that a text names."""
+    colours = [COLOURS[word][::-1] for word in text.split() if word in COLOURS]
+    return _unit(np.array((*colours, (0, 0, 0))[0], np.float32))
+
+
+def _vector(seen: Any, said: Any, quality: float = 0.0) -> Any:
+    return np.concatenate([seen, [quality], said]).astype(np.float32)
 
 
 def _unit(vector: Any) -> Any:

@@ -144,11 +144,16 @@ def test_a_shelf_searches_as_a_catalog_does(tmp_path: Path) -> None:
     hits = shelf.search(np.array([1, 0, 0], np.float32), 2)
     assert [hit.item.id for hit in hits] == ["red", "grey"]
     vectors, _ = shelf.vectors([hit.row for hit in hits])
-    assert vectors @ np.array([1, 0, 0]) == pytest.approx([hit.score for hit in hits])
+    assert vectors[:, :3] @ np.array([1, 0, 0]) == pytest.approx([hit.score for hit in hits])
+    red = np.array([1, 0, 0], np.float32)
+    assert shelf.scores(red, network.visual_size + 1) == pytest.approx([0, 3**-0.5, 1])
+    likely = shelf.search(red, 2, np.array([2, 0, 0], np.float32))
+    assert [(hit.item.id, hit.score) for hit in likely] == [("blue", 2.0), ("red", 1.0)]
 
 
-def test_the_catalog_is_a_reader() -> None:
-    assert issubclass(SqliteCatalog, CatalogReader)
+def test_the_catalog_is_a_reader(tmp_path: Path) -> None:
+    with SqliteCatalog.build(tmp_path / "catalog", "b" * 64) as catalog:
+        assert isinstance(catalog, CatalogReader)
 
 
 def test_the_shipped_bundle_ranks_items_without_any_text(fashion: Path) -> None:

@@ -14,7 +14,7 @@ from export.submodules import Part, parts
 from models.config import TINY
 from models.graph.reranker import GraphReranker
 from models.heads.norms import MASKED, unit
-from tests.models.test_reranker import CANDIDATE_INPUTS, _inputs
+from tests.models.graph.test_relation import CANDIDATE_INPUTS, _inputs
 from tests.models.tiny_network import fresh_network, stirred
 
 K, T = TINY.shortlist, TINY.frames
@@ -31,8 +31,8 @@ def reranker() -> GraphReranker:
 
 
 def _only_graph(reranker: GraphReranker) -> GraphReranker:
-    """Without the evidence of the edges, so that only <v', i'> can change a score."""
-    for parameter in reranker.relation.evidence[2].parameters():
+    """Without the evidence of the edges and places, so that only <v', i'> can change a score."""
+    for parameter in (*reranker.relation.evidence[2].parameters(), reranker.patch_weight):
         torch.nn.init.zeros_(parameter)
     return reranker
 
@@ -65,7 +65,7 @@ def test_the_order_of_the_candidates_does_not_matter(
 @torch.inference_mode()
 def test_the_order_of_the_frames_does_not_matter(reranker: GraphReranker) -> None:
     inputs, order = _inputs(frames=T), torch.tensor([2, 0, 3, 1])
-    turned = {**inputs, "query_nodes": inputs["query_nodes"][:, order]}
+    turned = {**inputs, **{k: inputs[k][:, order] for k in ("query_nodes", "query_patches")}}
     assert torch.allclose(reranker(**inputs), reranker(**turned), atol=1e-5)
 
 
@@ -100,6 +100,7 @@ def test_padded_frames_change_nothing(reranker: GraphReranker) -> None:
     inputs = _inputs(frames=2)
     other = {k: v.clone() for k, v in inputs.items()}
     other["query_nodes"][:, 2:] = torch.randn(1, T - 2, TINY.node_size) * 9
+    other["query_patches"][:, 2:] = torch.randn(1, T - 2, TINY.patch_nodes, TINY.node_size) * 9
     assert torch.equal(reranker(**inputs), reranker(**other))
     other["query_nodes"][:, 1] = unit(torch.randn(1, TINY.node_size))
     assert not torch.equal(reranker(**inputs), reranker(**other))
@@ -143,7 +144,7 @@ def test_relations_are_the_specifications(reranker: GraphReranker) -> None:
     clip = unit(frames.mean(1, keepdim=True))
     spoken = reranker._spoken(inputs["query"], inputs["items"])
     bias = reranker._relations(frames, clip, nodes[:, :, 0], nodes, inputs["frame_mask"], spoken)[0]
-    expected = (inputs["query"][0, 32:] * inputs["items"][0, 5, 32:]).sum()
+    expected = (inputs["query"][0, 33:] * inputs["items"][0, 5, 33:]).sum()
     assert spoken[0, 5] == pytest.approx(float(expected), abs=1e-5)
     away = (frames[0, 1] - frames[0, 2]).norm()
     assert bias[1, 2] == pytest.approx(float((-away).exp()), abs=1e-5)
@@ -158,10 +159,11 @@ def test_relations_are_the_specifications(reranker: GraphReranker) -> None:
 
 def test_the_gradient_reaches_every_weight_and_both_sides(reranker: GraphReranker) -> None:
     inputs = _inputs()
-    for name in ("query_nodes", "item_nodes"):
+    for name in ("query_nodes", "query_patches", "item_nodes"):
         inputs[name].requires_grad_()
     reranker(**inputs)[0, 1].backward()
-    for tensor in (*reranker.parameters(), inputs["query_nodes"], inputs["item_nodes"]):
+    nodes = [inputs[name] for name in ("query_nodes", "query_patches", "item_nodes")]
+    for tensor in (*reranker.parameters(), *nodes):
         assert tensor.grad is not None
         assert tensor.grad.abs().max() > 0
 

@@ -38,7 +38,7 @@ class _Everything(nn.Module):
         self.faithful = faithful
 
     def losses(self, clip: Inputs, shop: Inputs, products: Tensor) -> Losses:
-        query, nodes, _ = self.query(**clip)
+        query, nodes, patches, _ = self.query(**clip)
         items, item_nodes = self.item(**shop)
         size, mask = TINY.visual_size, clip["frame_mask"]
         v, i, scores, scale = query[:, :size], items[:, :size], query @ items.T, self.temperature()
@@ -57,13 +57,13 @@ class _Everything(nn.Module):
         )
         logits = self.fusion.matrix(stored, *ready).gather(1, listed)
         first = scores.gather(1, listed)
-        reranked = self.reranker(
-            query, nodes, mask, items[listed], item_nodes[listed], first, mined.found.to(first)
-        )
+        shelf = (items[listed], item_nodes[listed], first, mined.found.to(first))
+        reranked = self.reranker(query, nodes, patches, mask, *shelf)
+        heard = query[:, size + 1 :] @ items[:, size + 1 :].T
         return Losses(
             joint=symmetric_info_nce(scores, scale, right),
             visual=symmetric_info_nce(v @ i.T, scale, right),
-            text=symmetric_info_nce(query[:, size:] @ items[:, size:].T, scale, right, spoken),
+            text=symmetric_info_nce(heard, scale, right, spoken),
             triplet=symmetric_triplet(v, i, right, generator),
             graph=graph_triplets(v, i, enhanced, right, generator),
             regulariser=edge_regulariser(v, i, enhanced),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.bundle.layout import present_files
-from runtime.bundle.manifest import SUBMODULES
+from runtime.bundle.manifest import SCHEMA_VERSION, SUBMODULES
 from runtime.bundle.reader import MAX_MANIFEST_BYTES, open_bundle, verify
 from runtime.errors import BundleError
 
@@ -71,12 +71,20 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_an_update_even_with_unknown_fields(forge) -> None:
-    folder = forge(lambda m: m.update(schema_version=2, invented=1))
-    error = refused(folder, "schema version is 2")
+    newer = SCHEMA_VERSION + 1
+    folder = forge(lambda m: m.update(schema_version=newer, invented=1))
+    error = refused(folder, f"schema version is {newer}")
     assert "update sgmn-edge" in error.fix
 
 
-@pytest.mark.parametrize("version", [0, "1", None, 1.5])
+def test_an_older_schema_is_refused_by_name_before_its_fields_are_read(forge) -> None:
+    folder = forge(lambda m: (m.pop("decision"), m.update(schema_version=1, gone=2)))
+    error = refused(folder, "older version of this program", "schema version is 1", "reads 2")
+    assert "damaged" not in str(error)
+    assert "sgmn export" in error.fix
+
+
+@pytest.mark.parametrize("version", [0, -1, "1", None, 1.5])
 def test_a_senseless_schema_version_is_damage(forge, version: object) -> None:
     refused(forge(lambda m: m.update(schema_version=version)), "schema_version")
 
@@ -149,7 +157,7 @@ def test_an_unlisted_link_to_a_folder_is_refused(bundle_folder: Path) -> None:
     refused(bundle_folder, "more", "does not list")
 
 
-@pytest.mark.parametrize("text", ["[", "[1]", "null", "[" * 100_000, '{"schema_version": 1}'])
+@pytest.mark.parametrize("text", ["[", "[1]", "null", "[" * 100_000, '{"schema_version": 2}'])
 def test_a_manifest_that_is_none(bundle_folder: Path, text: str) -> None:
     path = bundle_folder / "manifest.json"
     path.write_text(text)

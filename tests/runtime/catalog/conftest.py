@@ -16,11 +16,12 @@ from runtime.catalog.catalog import Item, ItemVectors, PhotoVector
 from runtime.catalog.enrolment import EnrolReport, enrol_photos
 from runtime.catalog.importer import ImportReport, import_feed
 from runtime.catalog.photos import Photo
+from tests.runtime.catalog.contract import PLAIN
 
 T = TypeVar("T")
 BUNDLE = "b" * 64
 VISUAL = 5
-"""Length of the visual part of the fake encoder's vectors, which have 8 values."""
+"""Length of the visual part of the fake encoder's vectors of 8 values, [visual; 0; text]."""
 
 
 class FakeItemEncoder:
@@ -53,9 +54,9 @@ class FakeItemEncoder:
 def vectors_for(content: bytes) -> ItemVectors:
     seed = int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
     draw = np.random.default_rng(seed)
-    return ItemVectors(
-        draw.standard_normal(8).astype(np.float32), draw.standard_normal((2, 4)).astype(np.float32)
-    )
+    item = draw.standard_normal(8).astype(np.float32)
+    item[VISUAL] = 0  # the place of the bias
+    return ItemVectors(item, draw.standard_normal((2, 4)).astype(np.float32))
 
 
 def silent(items: Iterable[T], *, label: str, total: int) -> Iterator[T]:
@@ -101,7 +102,9 @@ class Shop:
 
     def import_all(self, bundle: str = BUNDLE) -> ImportReport:
         self.encoder.encoded.clear()
-        return import_feed(self.write(), self.catalog, self.encoder, bundle, silent)
+        return import_feed(
+            self.write(), self.catalog, self.encoder, bundle, silent, publisher=PLAIN
+        )
 
     def photo(self, number: int) -> Path:
         """A photo that looks different for every number."""
@@ -109,7 +112,7 @@ class Shop:
 
     def enrol(self, item_id: str, *numbers: int, bundle: str = BUNDLE) -> EnrolReport:
         photos = [Photo(item_id, self.photo(number), f"photo {number}") for number in numbers]
-        return enrol_photos(photos, self.catalog, self.encoder, bundle, silent)
+        return enrol_photos(photos, self.catalog, self.encoder, bundle, silent, publisher=PLAIN)
 
 
 @pytest.fixture

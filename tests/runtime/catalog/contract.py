@@ -1,12 +1,20 @@
-"""What every `Catalog` must do. Subclass it and give a fixture ``catalog``: an empty one."""
+"""What every `Catalog` must do.
+
+Subclass it and give a fixture ``catalog``: an empty one that publishes with `PLAIN`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from runtime.bundle.manifest import PublishRule
 from runtime.catalog.catalog import Catalog, ItemVectors, PhotoVector
+from runtime.catalog.publisher import PhotoPublisher
 from runtime.errors import CatalogError
+
+PLAIN = PhotoPublisher(PublishRule(memory_share=0, bonus=0, hubness=0))
+"""Photos replace the visual half; nothing else changes."""
 
 
 def axis(*values: float) -> ItemVectors:
@@ -99,6 +107,50 @@ class CatalogContract:
         ]
         assert len(catalog.search(query, 100)) == 4
 
+    def test_a_beginning_of_a_query_is_the_query_with_zeros_behind(
+        self, catalog: Catalog, make_item
+    ) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 9)), (make_item("b"), axis(2, 0))])
+        catalog.publish()
+        found = catalog.search(np.array([3], np.float32), 2)
+        assert [(h.item.id, h.score) for h in found] == [("b", 6.0), ("a", 3.0)]
+        assert found == catalog.search(np.array([3, 0], np.float32), 2)
+
+    def test_a_prior_is_added_before_the_best_are_taken(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert((make_item(i), axis(s, 0)) for i, s in [("c", 3), ("a", 1), ("b", 2)])
+        catalog.publish()
+        prior = np.array([5, 0.5, -1], np.float32)
+        found = catalog.search(np.array([1], np.float32), 2, prior)
+        assert [(h.row, h.item.id, h.score) for h in found] == [(0, "a", 6.0), (1, "b", 2.5)]
+        level = catalog.search(np.array([1], np.float32), 3, np.array([2, 1, 0], np.float32))
+        assert [h.item.id for h in level] == ["a", "b", "c"], "ties in order of id"
+        assert catalog.search(np.array([1], np.float32), 1)[0].item.id == "c", "no prior stays"
+
+    def test_scores_are_of_a_part_of_the_vector(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("b"), axis(1, 2, 3)), (make_item("a"), axis(-1, 0, 5))])
+        catalog.publish()
+        for part, start, expected in [
+            ([2], 0, [-2, 2]),
+            ([1, 10], 1, [50, 32]),
+            ([7], 2, [35, 21]),
+        ]:
+            scores = catalog.scores(np.array(part, np.float32), start)
+            assert (scores.dtype, scores.tolist()) == (np.float32, expected)
+
+    def test_an_empty_catalog_has_no_scores(self, catalog: Catalog) -> None:
+        assert catalog.scores(np.ones(2, np.float32), 1).shape == (0,)
+        assert catalog.search(np.ones(2, np.float32), 3, np.zeros(0, np.float32)) == []
+
+    def test_every_state_has_a_snapshot_of_its_own(self, catalog: Catalog, make_item) -> None:
+        catalog.upsert([(make_item("a"), axis(1, 0))])
+        first = catalog.publish()
+        assert catalog.snapshot == first
+        catalog.upsert([(make_item("b"), axis(0, 1))])
+        assert catalog.snapshot == first, "what is staged is not seen"
+        assert catalog.publish() == catalog.snapshot != first
+        catalog.rollback()
+        assert catalog.snapshot == first
+
     def test_k_below_one_is_refused(self, catalog: Catalog) -> None:
         with pytest.raises(ValueError, match="at least 1"):
             catalog.search(np.ones(2, np.float32), 0)
@@ -181,16 +233,16 @@ class CatalogContract:
         self, catalog: Catalog, make_item, make_photo
     ) -> None:
         """Their unit mean; the words' half, the nodes and other items stay."""
-        catalog.upsert([(make_item("a"), axis(1, 0, 7)), (make_item("b"), axis(0, 1, 8))])
+        catalog.upsert([(make_item("a"), axis(1, 0, 0, 7)), (make_item("b"), axis(0, 1, 0, 8))])
         catalog.publish()
         photos = [(make_photo(1), seen(0, -2)), (make_photo(2), seen(3, 0))]
         assert catalog.enrol("a", photos) == 2
         catalog.publish()
         items, nodes = catalog.vectors([0, 1])
         half = np.sqrt(0.5)
-        np.testing.assert_allclose(items, [[half, -half, 7], [0, 1, 8]], rtol=1e-6)
-        assert nodes[0].tolist() == axis(1, 0, 7).nodes.tolist()
-        (hit,) = catalog.search(np.array([0, -1, 0], np.float32), 1)
+        np.testing.assert_allclose(items, [[half, -half, 0, 7], [0, 1, 0, 8]], rtol=1e-6)
+        assert nodes[0].tolist() == axis(1, 0, 0, 7).nodes.tolist()
+        (hit,) = catalog.search(np.array([0, -1, 0, 0], np.float32), 1)
         assert hit.item.id == "a"
 
     def test_photos_are_not_visible_before_publish(
@@ -222,7 +274,7 @@ class CatalogContract:
         self, catalog: Catalog, make_item, make_photo
     ) -> None:
         photos = [(make_photo(n), seen(n, 1)) for n in range(5)]
-        catalog.upsert([(make_item("a"), axis(1, 0))])
+        catalog.upsert([(make_item("a"), axis(1, 0, 0))])
         catalog.enrol("a", photos)
         first = catalog.publish()
         catalog.forget("a")
@@ -314,7 +366,7 @@ class CatalogContract:
         catalog.publish()
         with pytest.raises(CatalogError, match="finite"):
             catalog.enrol("a", [(make_photo(1), seen(float("inf")))])
-        for vectors in ([seen(1), seen(1, 0)], [seen(1, 0, 0)]):
+        for vectors in ([seen(1), seen(1, 0)], [seen(1, 0)], [seen(1, 0, 0)]):
             catalog.forget("a")
             catalog.enrol("a", [(make_photo(n), vector) for n, vector in enumerate(vectors)])
             with pytest.raises(CatalogError, match="shapes"):

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from runtime.bundle.manifest import PublishRule
+from runtime.catalog.publisher import PhotoPublisher
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.commands.catalog import catalog
 from runtime.errors import FeedError, UsageError
@@ -21,7 +23,8 @@ from tests.runtime.running import run_sgmn
 class FakeNetwork(FakeItemEncoder):
     """Stands where the command opens the network."""
 
-    bundle = SimpleNamespace(digest=BUNDLE)
+    bundle = SimpleNamespace(digest=BUNDLE, manifest=SimpleNamespace(publish=PublishRule()))
+    publisher = PhotoPublisher(PublishRule())
 
     @classmethod
     def open(cls, folder: object) -> FakeNetwork:

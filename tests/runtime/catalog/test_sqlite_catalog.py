@@ -14,7 +14,7 @@ from runtime.catalog.record import KEPT
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.errors import CatalogError, StorageError
 from tests.runtime.catalog.conftest import BUNDLE, Shop
-from tests.runtime.catalog.contract import CatalogContract, axis
+from tests.runtime.catalog.contract import PLAIN, CatalogContract, axis
 
 OTHER = "c" * 64
 
@@ -22,7 +22,7 @@ OTHER = "c" * 64
 class TestContract(CatalogContract):
     @pytest.fixture
     def catalog(self, tmp_path: Path) -> Iterator[SqliteCatalog]:
-        with SqliteCatalog.build(tmp_path / "catalog", BUNDLE) as catalog:
+        with SqliteCatalog.build(tmp_path / "catalog", BUNDLE, publisher=PLAIN) as catalog:
             yield catalog
 
 

@@ -46,7 +46,7 @@ def test_the_voice_of_a_clip_is_heard_while_it_plays(match: Match, clip: Path) -
     assert heard[0] == 0
     assert len(set(heard)) > 3
     assert len(found["transcript"].split()) >= 3
-    assert found["latency"]["text_encoder"]["samples"] >= 3
+    assert found["latency"]["words"]["samples"] >= 3
 
 
 def test_the_answer_is_a_product_of_the_catalog(
@@ -66,13 +66,13 @@ def test_text_takes_the_place_of_the_voice(match: Match, clip: Path) -> None:
     found = _whole(match(clip, "--text", "salted crisps"))
     assert found["transcript"] == "salted crisps"
     assert set(_heard(found)) == {"salted crisps"}
-    assert found["latency"]["text_encoder"]["samples"] == 1
+    assert found["latency"]["words"]["samples"] == 1
 
 
 def test_without_speech_nothing_is_heard(match: Match, clip: Path) -> None:
     found = _whole(match(clip, "--no-speech"))
     assert (found["transcript"], set(_heard(found))) == ("", {""})
-    assert "text_encoder" not in found["latency"]
+    assert "words" not in found["latency"]
 
 
 def test_words_change_the_ranking(match: Match, clip: Path) -> None:

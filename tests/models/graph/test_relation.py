@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from models.config import TINY
+from models.graph.relation import FACTS, RelationReranker
 from models.heads.norms import unit
-from models.reranker import FACTS, RelationReranker
 from tests.models.tiny_network import fresh_network, stirred_network
 
 K = TINY.shortlist
@@ -22,9 +22,11 @@ def _inputs(candidates: int = K, frames: int = 3, batch: int = 1) -> dict[str, T
     frame_mask, mask = torch.zeros(batch, TINY.frames), torch.zeros(batch, K)
     frame_mask[:, :frames], mask[:, :candidates] = 1.0, 1.0
     nodes = unit(torch.randn(batch, TINY.frames, TINY.node_size)) * frame_mask[..., None]
+    places = unit(torch.randn(batch, TINY.frames, TINY.patch_nodes, TINY.node_size))
     return {
         "query": query,
         "query_nodes": nodes,
+        "query_patches": places * frame_mask[..., None, None],
         "frame_mask": frame_mask,
         "items": items,
         "item_nodes": unit(torch.randn(batch, K, TINY.item_nodes, TINY.node_size)),
@@ -80,10 +82,11 @@ def test_it_starts_as_the_first_stage() -> None:
 
 def test_the_gradient_reaches_its_layers_and_both_sides_nodes() -> None:
     reranker, inputs = stirred_network().reranker, _inputs()
-    for name in ("query_nodes", "item_nodes"):
+    for name in ("query_nodes", "query_patches", "item_nodes"):
         inputs[name].requires_grad_()
     reranker(**inputs)[0, 1].backward()
-    for tensor in (*reranker.parameters(), inputs["query_nodes"], inputs["item_nodes"]):
+    nodes = [inputs[name] for name in ("query_nodes", "query_patches", "item_nodes")]
+    for tensor in (*reranker.parameters(), *nodes):
         assert tensor.grad is not None
         assert tensor.grad.abs().max() > 0
 
