@@ -140,4 +140,4 @@ def _cluster(bank: FeatureBank, rows: Sequence[int], rng: np.random.Generator) -
     chosen = int(rng.choice(len(sizes), p=sizes / sizes.sum()))
     if sizes[chosen] > LARGEST * len(rows):
         chosen = int(np.argsort(-sizes)[1])
-    return {rows[i] for i in np.flatnonzero(labels == chosen)}
+    return {rows[int(i)] for i in np.flatnonzero(labels == chosen)}
