@@ -79,12 +79,8 @@ def test_heads_move_and_encoders_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0.0, 0.25])
 def test_the_projection_goes_exactly_the_kept_part_of_the_way(tmp_path: Path, keep: float) -> None:
-<<<<<<< HEAD
-    start = _closed_form(ClosedFormConfig())
-=======
     start = fresh_network()
     set_closed_form(start, made_up_bank(), set(range(COUNT)), ClosedFormConfig())
->>>>>>> newtests
     ends = [
         _trained(tmp_path, small_config(keep=k)).shared.projection.linear.weight
         for k in (keep, 1.0)
@@ -126,18 +122,11 @@ def test_few_steps_are_enough(tmp_path: Path) -> None:
 
 
 def test_no_steps_leave_the_whitened_start(tmp_path: Path) -> None:
-<<<<<<< HEAD
-    form = ClosedFormConfig(shrink=1.0, ridge=2.0)
-    config = replace(small_config(steps=0, keep=1.0), closed_form=form)
-    network = _trained(tmp_path, replace(config, train=TrainerConfig(steps=0)))
-    expected = _closed_form(form)
-=======
     form = ClosedFormConfig(shrink=1.0, ridge=0.5)
     config = replace(small_config(steps=0, keep=1.0), closed_form=form)
     network = _trained(tmp_path, replace(config, train=TrainerConfig(steps=0)))
     expected = fresh_network()
     set_closed_form(expected, made_up_bank(), set(range(COUNT)), form)
->>>>>>> newtests
     ours, theirs = network.state_dict(), expected.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
@@ -156,21 +145,6 @@ def test_losses_want_the_right_one_on_top(loss: str) -> None:
     assert float(even) == pytest.approx(math.log(3))
 
 
-<<<<<<< HEAD
-def test_whitening_equalises_how_pictures_of_one_product_differ() -> None:
-    bank = made_up_bank()
-    projection = _closed_form(ClosedFormConfig()).shared.projection
-    with torch.inference_mode():
-        photos = bank.frames.cls[: 6 * 3].float()
-        y = projection.frames(photos).reshape(6, 3, -1)
-    assert torch.allclose(projection.frame_mean, photos.mean(0), atol=1e-5)
-    within = (y - y.mean(1, keepdim=True)).norm(dim=2).mean()
-    between = (y.mean(1)[:, None] - y.mean(1)[None]).norm(dim=2).sum() / 30
-    assert between > within
-
-
-=======
->>>>>>> newtests
 @pytest.mark.filterwarnings("ignore::UserWarning:rich")
 def test_the_command_trains_from_data_to_checkpoint(tmp_path: Path) -> None:
     root, out = make_grocery(tmp_path / "data"), tmp_path / "runs" / "one"
