@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -192,11 +192,11 @@ def _validated(network: Sgmn, setting: Setting) -> dict[str, float]:
     return found
 
 
-def _quiet(items: Iterator[Any], **_: Any) -> Iterator[Any]:
+def _quiet(items: Iterable[Any], **_: Any) -> Iterable[Any]:
     return items
 
 
-def spread(study: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
+def mean_and_deviation(study: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
     """Mean and standard deviation over seeds of every figure of every arm."""
     table: dict[str, dict[str, tuple[float, float]]] = {}
     for arm, by_seed in study["arms"].items():
