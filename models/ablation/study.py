@@ -83,6 +83,7 @@ def run_study(
     ]
     if not todo:
         return known
+    out.parent.mkdir(parents=True, exist_ok=True)
     setting = _setting(arms[0], data, cache or out.parent / "features", progress)
     for arm, seed in progress(todo, label="Arms", total=len(todo)):
         measured = _measure(arm, seed, setting, folds)
@@ -155,7 +156,9 @@ def _measure(arm: Arm, seed: int, setting: Setting, folds: int) -> dict[str, flo
 def _trained(arm: Arm, bank: FeatureBank, groups: Sequence[str], allowed: set[int] | None) -> Sgmn:
     network, _ = new_network(arm.config)
     with TemporaryDirectory() as folder:
-        run = Run(network, arm.config, RunFolder(Path(folder)), _quiet)
+        kept = RunFolder(Path(folder))
+        kept.begin(arm.config.as_dict(), {})
+        run = Run(network, arm.config, kept, _quiet)
         fit(run, bank, groups, allowed=allowed)
     return network.eval().requires_grad_(False)
 
