@@ -34,11 +34,13 @@ class RelationReranker(nn.Module):
         self.views = config.views
         self.patch_weight = nn.Parameter(torch.tensor(0.0))
         self.evidence = nn.Sequential(
-            nn.Linear(config.frames + 2 * FACTS, hidden), nn.ReLU(), nn.Linear(hidden, 1)
+            nn.Linear(config.frames + 2 * FACTS, hidden),
+            nn.ReLU(),
+            # All candidates would share a bias.
+            nn.Linear(hidden, 1, bias=False),
         )
         last = self.evidence[2]
         nn.init.zeros_(last.weight)  # type: ignore[arg-type]
-        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(
         self,

@@ -81,7 +81,7 @@ class ClosedFormConfig(_Known):
     share: Part = 0.5
     ridge: Rate = 1.0
     picture_share: Part = 0.6
-    patch_weight: Weight = 1.6
+    patch_weight: Weight = 1.2
 
 
 @dataclass(frozen=True)
@@ -176,15 +176,15 @@ class EncoderConfig(_Known):
     Attributes:
         train: pictures and words pass through the encoders in every step.
         rate: factor on the run's learning rate (spec section 4: 0.001).
-        whiten: first set the projection in closed form, on features of the encoders as they start;
-            else it starts at random.
+        closed_form: first set what is set in closed form, on features of the encoders as they
+            start; else it starts at random.
         keep: how far the encoders go from where they start (0) to where training leads them (1).
         workers: threads that load pictures ahead.
     """
 
     train: bool = False
     rate: Rate = 0.001
-    whiten: bool = False
+    closed_form: bool = False
     keep: Part = 1.0
     workers: Count = 2
 
@@ -270,7 +270,7 @@ class TrainConfig(_Known):
     def __post_init__(self) -> None:
         if self.preset != "b32" and self.weights != WeightsConfig():
             raise ValueError(f"preset {self.preset} takes no [weights]")
-        if self.encoders.train and not self.encoders.whiten and PROJECTION in self.frozen:
+        if self.encoders.train and not self.encoders.closed_form and PROJECTION in self.frozen:
             raise ValueError(f"a projection that starts at random must be trained: {PROJECTION}")
 
     def as_dict(self) -> dict[str, Any]:

@@ -119,9 +119,10 @@ def _drawn(panel: Panel) -> str:
             means = smoothed(values, max(1, len(values) // SMOOTHING))
             points = [(x(s), y(v)) for s, v in zip(panel.steps, means, strict=True)]
         parts.append(_line(points, colour, 1.0))
+        last_value = f"{values[-1] * 100:.1f} %" if panel.percent else f"{values[-1]:.3g}"
         place = TOP + LABEL * number
         parts.append(_key(WIDTH - RIGHT + 12, place, colour))
-        parts.append(_text(WIDTH - RIGHT + 34, place + 4, f"{name} {values[-1]:.3g}", "start"))
+        parts.append(_text(WIDTH - RIGHT + 34, place + 4, f"{name} {last_value}", "start"))
     return "\n".join(parts)
 
 

@@ -56,7 +56,7 @@ class RunFolder:
     def projection(self) -> Files:
         """The training of the projection, which has no validation."""
         state = self.path / "state" / "projection.safetensors"
-        return Files(self.path / "projection.csv", self.path / "unused.csv", state)
+        return Files(self.path / "projection.csv", self.path / "projection_validation.csv", state)
 
     def check(self, config: Mapping[str, Any], data: Mapping[str, str]) -> None:
         """Refuse to go on with a run of other settings or data.

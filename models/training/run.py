@@ -90,7 +90,7 @@ def train(
             folder.begin(config.as_dict(), digests)
             BACKBONES[config.preset].write_tokenizer(folder.tokenizer, config.weights.file)
         world.wait()
-        network, encoders = _network(config)
+        network, encoders = new_network(config)
         run = Run(network, config, folder, progress, world)
         fitted = _fit_pixels if config.encoders.train else _fit_features
         standing = fitted(run, known)
@@ -121,7 +121,7 @@ def _banks(run: Run, corpora: Sequence[Corpus]) -> list[FeatureBank]:
 
 
 def _fit_pixels(run: Run, data: Data) -> Standing:
-    if run.config.encoders.whiten:
+    if run.config.encoders.closed_form:
         bank = join(_banks(run, data.corpora))
         set_start(run, bank, set(range(len(data.groups))))
     run.world.share(run.network.state_dict().values())
@@ -150,8 +150,8 @@ def _encoder_weights(network: Sgmn) -> dict[str, torch.Tensor]:
     return {n: w for n, w in names.items() if n.startswith(("frame_encoder.", "text_encoder."))}
 
 
-def _network(config: TrainConfig) -> tuple[Sgmn, str]:
-    """The network with its encoders' weights, and where those come from."""
+def new_network(config: TrainConfig) -> tuple[Sgmn, str]:
+    """The network before training, with its encoders' weights, and where those come from."""
     torch.manual_seed(config.seed)
     network = Sgmn(_network_config(config)).eval()
     encoders = network.load_pretrained(config.weights.file)

@@ -79,7 +79,7 @@ class Decision(_Part):
 class SpokenRule(_Part):
     """How the words heard are weighed, for and against each product."""
 
-    weight: float = Field(default=0.25, ge=0, description="of all that was said, against pictures")
+    weight: float = Field(default=0.35, ge=0, description="of all that was said, against pictures")
     title: float = Field(default=0.5, ge=0, description="of the part of the title that was heard")
     about: float = Field(default=0.1, ge=0, description="of the match with title and description")
     denied: float = Field(default=0.3, ge=0, description="against a title heard in a denial")
@@ -92,12 +92,12 @@ class PublishRule(_Part):
     """How item vectors are made when a catalog is published."""
 
     memory_share: float = Field(
-        default=0.4,
+        default=0.25,
         ge=0,
         le=1,
         description="of the network's vector in that of an item with photos",
     )
-    bonus: float = Field(default=0.06, description="bias of items without photos beside some with")
+    bonus: float = Field(default=0.1, description="bias of items without photos beside some with")
     hubness: float = Field(
         default=0.5, ge=0, description="less bias the more an item resembles one with photos"
     )

@@ -22,7 +22,7 @@ from tests.models.made_up_shop import make_grocery
 # its gradient is rounding alone, which Adam makes as large as any other.
 SETTINGS = """
 preset = "tiny"
-frozen = ["query_head.shared.projection", "reranker.evidence.2.bias"]
+frozen = ["query_head.shared.projection"]
 [data]
 staged = 1
 stores = []

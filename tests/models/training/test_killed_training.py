@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from click.testing import CliRunner
 
 from models.commands import train
 from models.training.state import load_state
+from models.training.trainer import Trainer
 from runtime.errors import UsageError
 from tests.conftest import REPOSITORY
 from tests.models.made_up_shop import make_grocery
@@ -118,3 +121,21 @@ def test_other_settings_or_data_are_refused_by_name_until_restarted(tmp_path: Pa
     clips.write_text("\n".join(lines) + "\n")
     with pytest.raises(UsageError, match=r"data\.grocery"):
         _train(config, data, out)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:rich")
+def test_ctrl_c_tells_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, config, out = make_grocery(tmp_path / "data"), _settings(tmp_path), tmp_path / "run"
+    advance = Trainer._advance
+
+    def interrupted(trainer: Trainer) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        advance(trainer)
+
+    monkeypatch.setattr(Trainer, "_advance", interrupted)
+    arguments = ["--config", str(config), "--data", str(data), "--out", str(out)]
+    answer = CliRunner().invoke(train, arguments)
+    assert answer.exit_code != 0
+    assert f"The same command goes on with the run in {out}." in answer.stderr
+    assert load_state(out / "state" / "heads.safetensors")[0].step == 1
+    assert not (out / "checkpoint.safetensors").exists()

@@ -101,7 +101,7 @@ def test_encoders_go_part_of_the_way_from_a_whitened_start(tmp_path: Path) -> No
     root, ends = make_grocery(tmp_path / "data"), {}
     for keep in (0.0, 0.25, 1.0):
         out, settings = tmp_path / "runs" / str(keep), tmp_path / "run.toml"
-        more = f"rate = 1.0\nwhiten = true\nkeep = {keep}"
+        more = f"rate = 1.0\nclosed_form = true\nkeep = {keep}"
         settings.write_text(SETTINGS.format(train="true", more=more), encoding="utf-8")
         arguments = ["--config", str(settings), "--data", str(root), "--out", str(out)]
         CliRunner().invoke(train, arguments, catch_exceptions=False)

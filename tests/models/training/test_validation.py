@@ -42,11 +42,11 @@ def test_figures_are_those_of_a_plain_count() -> None:
             mask = torch.tensor([[1.0, 1.0, 1.0, 0.0]])
             padded = [torch.cat([x, torch.zeros_like(x[:1])])[None] for x in (cls, tokens)]
             words = bank.sentences.rows(torch.tensor([row]))
-            query, frame_nodes, patches, _ = network.query_head(*padded, mask, *words)
+            query, frame_nodes, places, _ = network.query_head(*padded, mask, *words)
             scores = query @ items.T
             image = query[:, :size] @ items[:, :size].T
             inputs = (items[None], nodes[None], scores, torch.ones(1, COUNT))
-            both = network.reranker(query, frame_nodes, patches, mask, *inputs)
+            both = network.reranker(query, frame_nodes, places, mask, *inputs)
             for place, ranked in enumerate((image, scores, both)):
                 hits[tier][place] += int(ranked.argmax()) == right
     for tier, counts in hits.items():

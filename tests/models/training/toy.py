@@ -27,6 +27,7 @@ class Toy:
         return [Group({"weight": self.weight}), Group({"bias": self.bias}, 2.0)]
 
     def loss(self, batch: Tensor) -> Mapping[str, Tensor]:
+        batch = batch.to(self.weight.device)
         seen = F.dropout(batch, 0.3) @ self.weight + self.bias
         fit = (seen - batch.flip(1)).square().mean()
         return {"fit": fit, "total": fit}

@@ -2,8 +2,8 @@
 
 A fold takes the photos of some products away, while their shop images and texts stay in the
 gallery. The rest keep most of their photos. Three groups of queries follow, each of up to eight
-photos: ``easy`` (the last photos of the rest), ``hard`` (a cluster of alike photos of the rest, none
-of which training saw) and ``held`` (products without photos).
+photos: ``easy`` (the last photos of the rest), ``hard`` (a cluster of alike photos of the rest that
+training did not see) and ``held`` (products without photos).
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _queries(
     if not rows:
         return []
     drawn = [rng.choice(len(rows), min(8, len(rows)), replace=False) for _ in range(repeats)]
-    return [Query(product, tuple(rows[i] for i in some), group) for some in drawn]
+    return [Query(product, tuple(rows[int(i)] for i in some), group) for some in drawn]
 
 
 def _cluster(bank: FeatureBank, rows: Sequence[int], rng: np.random.Generator) -> set[int]:
@@ -140,4 +140,4 @@ def _cluster(bank: FeatureBank, rows: Sequence[int], rng: np.random.Generator) -
     chosen = int(rng.choice(len(sizes), p=sizes / sizes.sum()))
     if sizes[chosen] > LARGEST * len(rows):
         chosen = int(np.argsort(-sizes)[1])
-    return {rows[i] for i in np.flatnonzero(labels == chosen)}
+    return {rows[int(i)] for i in np.flatnonzero(labels == chosen)}
