@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from models.data.corpus import CorpusItem
+from models.heads.norms import unit
 from models.sgmn import Sgmn
 from models.training.bank import FeatureBank
 from runtime.bundle.manifest import PublishRule, SpokenRule
@@ -197,7 +198,8 @@ def _queries(
 def _prior(network: Sgmn, shelf: Shelf, evidence: SpokenEvidence, said: Sentence | None) -> Tensor:
     if said is None:
         return torch.zeros(len(shelf.items))
-    alike = shelf.items[:, network.config.visual_size + 1 :] @ said.pooled[0]
+    spoken = unit(network.shared.words(said.pooled))[0]
+    alike = shelf.items[:, network.config.visual_size + 1 :] @ spoken
     return torch.from_numpy(evidence.weigh(split_denials(said.text), alike.numpy()))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,6 +83,7 @@ def run_study(
     ]
     if not todo:
         return known
+    out.parent.mkdir(parents=True, exist_ok=True)
     setting = _setting(arms[0], data, cache or out.parent / "features", progress)
     for arm, seed in progress(todo, label="Arms", total=len(todo)):
         measured = _measure(arm, seed, setting, folds)
@@ -155,7 +156,9 @@ def _measure(arm: Arm, seed: int, setting: Setting, folds: int) -> dict[str, flo
 def _trained(arm: Arm, bank: FeatureBank, groups: Sequence[str], allowed: set[int] | None) -> Sgmn:
     network, _ = new_network(arm.config)
     with TemporaryDirectory() as folder:
-        run = Run(network, arm.config, RunFolder(Path(folder)), _quiet)
+        kept = RunFolder(Path(folder))
+        kept.begin(arm.config.as_dict(), {})
+        run = Run(network, arm.config, kept, _quiet)
         fit(run, bank, groups, allowed=allowed)
     return network.eval().requires_grad_(False)
 
@@ -192,11 +195,11 @@ def _validated(network: Sgmn, setting: Setting) -> dict[str, float]:
     return found
 
 
-def _quiet(items: Iterator[Any], **_: Any) -> Iterator[Any]:
+def _quiet(items: Iterable[Any], **_: Any) -> Iterable[Any]:
     return items
 
 
-def spread(study: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
+def mean_and_deviation(study: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
     """Mean and standard deviation over seeds of every figure of every arm."""
     table: dict[str, dict[str, tuple[float, float]]] = {}
     for arm, by_seed in study["arms"].items():

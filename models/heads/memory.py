@@ -47,6 +47,13 @@ class ItemMemory(nn.Module):
         return self.picture_share * seen + (1.0 - self.picture_share) * said
 
     @torch.no_grad()
+    def clear(self) -> None:
+        """Forget everything."""
+        for buffer in (self.pictures, self.texts, self.moves):
+            buffer.zero_()
+        self.scale.fill_(1.0)
+
+    @torch.no_grad()
     def fit(
         self,
         visual: Tensor,
@@ -68,9 +75,7 @@ class ItemMemory(nn.Module):
             ridge: of the regression.
             picture_share: weight of pictures against texts in the likeness.
         """
-        for buffer in (self.pictures, self.texts, self.moves):
-            buffer.zero_()
-        self.scale.fill_(1.0)
+        self.clear()
         self.picture_share.fill_(picture_share)
         count = len(visual)
         if not count:

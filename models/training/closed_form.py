@@ -7,6 +7,8 @@ where a trained head does not.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -22,11 +24,42 @@ REAL = ("photo", "clip")
 CHUNK = 512
 
 
+@dataclass(frozen=True)
+class CameraPictures:
+    """Pictures of allowed products as a camera took them.
+
+    Attributes:
+        rows: of the bank's frames.
+        owner: product of each.
+        still: whether each is a photo by itself rather than a frame of a degraded clip.
+    """
+
+    rows: Tensor
+    owner: Tensor
+    still: Tensor
+
+    @classmethod
+    def of(cls, bank: FeatureBank, allowed: set[int]) -> CameraPictures:
+        """Those of a bank; whatever pictures there are where none is a camera's."""
+        shots = [(item, source, rows) for item, source, rows in bank.shots if item in allowed]
+        real = [shot for shot in shots if shot[1] in REAL] or shots
+        return cls(
+            torch.tensor([r for _, _, some in real for r in some]),
+            torch.tensor([item for item, _, some in real for _ in some]),
+            torch.tensor([source != "clip" for _, source, some in real for _ in some]),
+        )
+
+    @property
+    def photos(self) -> Tensor:
+        """Rows of the still ones, or of all where none is."""
+        return self.rows[self.still] if self.still.any() else self.rows
+
+
 @torch.no_grad()
 def set_closed_form(
     network: Sgmn, bank: FeatureBank, allowed: set[int], config: ClosedFormConfig
 ) -> None:
-    """Set the projection, the patch nodes, the item memory and the weight of places.
+    """Set the projection, the patch nodes and the weight of places; the item memory is emptied.
 
     Args:
         network: changed in place, on the processor.
@@ -34,44 +67,30 @@ def set_closed_form(
         allowed: products whose camera pictures may be used.
         config: how.
     """
-    shots = [(item, source, rows) for item, source, rows in bank.shots if item in allowed]
-    real = [shot for shot in shots if shot[1] in REAL] or shots
-    rows = torch.tensor([r for _, _, some in real for r in some])
-    owner = torch.tensor([item for item, _, some in real for _ in some])
-    still = torch.tensor([source != "clip" for _, source, some in real for _ in some])
-    whiten(network.shared.projection, bank, rows, owner, still, config.shrink)
-    photos = rows[still] if still.any() else rows
-    whiten_patches(network.shared.patches, bank, photos, owner.unique())
-    if config.remember:
-        remember(network, bank, rows, owner, still, config)
+    seen = CameraPictures.of(bank, allowed)
+    whiten(network.shared.projection, bank, seen, config.shrink)
+    whiten_patches(network.shared.patches, bank, seen.photos, seen.owner.unique())
     network.reranker.patch_weight.fill_(config.patch_weight)
+    network.item_head.memory.clear()
 
 
 def whiten(
-    projection: SharedProjection,
-    bank: FeatureBank,
-    rows: Tensor,
-    owner: Tensor,
-    still: Tensor,
-    shrink: float,
+    projection: SharedProjection, bank: FeatureBank, seen: CameraPictures, shrink: float
 ) -> None:
     """Set the projection's means and matrix.
 
     Args:
         projection: changed in place.
         bank: encoded corpora.
-        rows: camera pictures, rows of ``bank.frames``.
-        owner: product of each.
-        still: whether each is a photo by itself rather than a frame of a degraded clip; the mean
-            of the frames is theirs.
+        seen: camera pictures; the mean of the frames is that of the still ones.
         shrink: share of the within-class covariance that its mean variance replaces.
     """
-    frames = bank.frames.cls[rows].float()
-    projection.frame_mean.copy_((frames[still] if still.any() else frames).mean(0))
-    projection.item_mean.copy_(bank.items.cls[owner.unique()].float().mean(0))
+    frames = bank.frames.cls[seen.rows].float()
+    projection.frame_mean.copy_(bank.frames.cls[seen.photos].float().mean(0))
+    projection.item_mean.copy_(bank.items.cls[seen.owner.unique()].float().mean(0))
     x = projection.normalised(frames - projection.frame_mean)
     basis = _principal(x, projection.linear.out_features)
-    within = _within_covariance(x @ basis, owner)
+    within = _within_covariance(x @ basis, seen.owner)
     size = within.shape[0]
     within = (1 - shrink) * within + shrink * within.trace() / size * torch.eye(size)
     values, vectors = torch.linalg.eigh(within)
@@ -108,26 +127,29 @@ def whiten_patches(patches: PatchNodes, bank: FeatureBank, photos: Tensor, items
     patches.linear.weight.copy_(matrix)
 
 
+@torch.no_grad()
 def remember(
-    network: Sgmn,
-    bank: FeatureBank,
-    rows: Tensor,
-    owner: Tensor,
-    still: Tensor,
-    config: ClosedFormConfig,
+    network: Sgmn, bank: FeatureBank, seen: CameraPictures, config: ClosedFormConfig
 ) -> None:
-    """Fill the item head's memory with products that have photos; by seed where there are more.
+    """Fill the item head's memory with products that have photos; some by chance of too many.
 
+    After everything else: while heads are trained, no product may be known by its photos already.
     A product's photos and the frames of its degraded clips count half each.
+
+    Args:
+        network: changed in place, on the processor.
+        bank: encoded corpora.
+        seen: camera pictures.
+        config: how.
     """
     memory, projection = network.item_head.memory, network.shared.projection
-    products = owner.unique()
+    products = seen.owner.unique()
     if len(products) > network.config.memory:
         drawn = torch.randperm(len(products), generator=torch.Generator().manual_seed(0))
         products = products[drawn[: network.config.memory]].sort().values
     means = []
     for product in products:
-        mine = [rows[(owner == product) & kind] for kind in (still, ~still)]
+        mine = [seen.rows[(seen.owner == product) & kind] for kind in (seen.still, ~seen.still)]
         kinds = [projection.frames(bank.frames.cls[r].float()).mean(0) for r in mine if len(r)]
         means.append(torch.stack(kinds).mean(0))
     memory.fit(

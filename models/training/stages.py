@@ -8,7 +8,7 @@ from typing import Any
 
 from models.sgmn import Sgmn
 from models.training.bank import FeatureBank
-from models.training.closed_form import set_closed_form
+from models.training.closed_form import CameraPictures, remember, set_closed_form
 from models.training.config import TrainConfig
 from models.training.distributed import World
 from models.training.episodes import BankBatches, EpisodeSampler, Shots
@@ -66,13 +66,22 @@ def fit(
     drawn = sampler(run, bank.shots, bank.said.tolist(), groups, shown)
     standing = fit_heads(run, BankBatches(bank, drawn, run.world), validation)
     fit_projection(run, bank, groups, shown)
+    if run.config.closed_form.remember:
+        seen, config = CameraPictures.of(bank, shown), run.config.closed_form
+        on_processor(run, lambda: remember(run.network, bank, seen, config))
     return standing
 
 
 def set_start(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
     """Set what needs no gradients, anew at each call: it takes seconds."""
+    on_processor(run, lambda: set_closed_form(run.network, bank, allowed, run.config.closed_form))
+
+
+def on_processor(run: Run, work: Callable[[], None]) -> None:
+    """Do something with the network while it is there, where features are."""
     device = run.network.shared.projection.linear.weight.device
-    set_closed_form(run.network.cpu(), bank, allowed, run.config.closed_form)
+    run.network.cpu()
+    work()
     run.network.to(device)
 
 

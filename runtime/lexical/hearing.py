@@ -12,6 +12,8 @@ from runtime.lexical.spoken import SpokenEvidence
 from runtime.network import Network, TextFeatures
 from runtime.text import clean
 
+EPSILON = 1e-6
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -69,7 +71,11 @@ class Hearing:
     def _alike(self, text: TextFeatures | None) -> FloatArray:
         if text is None:
             return np.zeros(len(self._catalog.items()), np.float32)
-        return self._catalog.scores(text.pooled[0], self._network.visual_size + 1)
+        # Titles went through the heads' matrix for words, so that the sentence must as well.
+        start = self._network.visual_size + 1
+        spoken = self._network.query([], text).vector[start:]
+        length = max(EPSILON, float(np.linalg.norm(spoken)))
+        return self._catalog.scores(np.asarray(spoken / length, np.float32), start)
 
     def _of_catalog(self) -> tuple[str, SpokenEvidence]:
         snapshot = self._catalog.snapshot

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from models.commands import train
 from models.losses.contrastive import listwise, symmetric_info_nce
 from models.sgmn import Sgmn, load_checkpoint
-from models.training.closed_form import set_closed_form
+from models.training.closed_form import CameraPictures, remember, set_closed_form
 from models.training.config import ClosedFormConfig, TrainConfig, TrainerConfig
 from models.training.folder import RunFolder
 from models.training.log import read_log
@@ -46,8 +46,9 @@ def _trained(
 
 
 def _closed_form(config: ClosedFormConfig) -> Sgmn:
-    network = fresh_network()
-    set_closed_form(network, made_up_bank(), set(range(COUNT)), config)
+    network, bank, every = fresh_network(), made_up_bank(), set(range(COUNT))
+    set_closed_form(network, bank, every, config)
+    remember(network, bank, CameraPictures.of(bank, every), config)
     return network
 
 
@@ -125,8 +126,7 @@ def test_no_steps_leave_the_whitened_start(tmp_path: Path) -> None:
     form = ClosedFormConfig(shrink=1.0, ridge=0.5)
     config = replace(small_config(steps=0, keep=1.0), closed_form=form)
     network = _trained(tmp_path, replace(config, train=TrainerConfig(steps=0)))
-    expected = fresh_network()
-    set_closed_form(expected, made_up_bank(), set(range(COUNT)), form)
+    expected = _closed_form(form)
     ours, theirs = network.state_dict(), expected.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 

@@ -10,7 +10,13 @@ from models.config import TINY
 from models.heads.memory import ItemMemory
 from models.sgmn import Sgmn
 from models.training.bank import FeatureBank, Pictures, Words
-from models.training.closed_form import remember, set_closed_form, whiten, whiten_patches
+from models.training.closed_form import (
+    CameraPictures,
+    remember,
+    set_closed_form,
+    whiten,
+    whiten_patches,
+)
 from models.training.config import ClosedFormConfig
 from tests.models.tiny_network import fresh_network
 
@@ -46,10 +52,17 @@ def _rows(bank: FeatureBank) -> tuple[Tensor, Tensor]:
     return rows, rows // SHOWN
 
 
+def _still(rows: Tensor, owner: Tensor) -> CameraPictures:
+    return CameraPictures(rows, owner, torch.ones_like(rows, dtype=torch.bool))
+
+
 def _set(bank: FeatureBank, allowed: set[int] | None = None, **settings: float | bool) -> Sgmn:
     network = fresh_network()
     every = set(range(len(bank.items.cls))) if allowed is None else allowed
-    set_closed_form(network, bank, every, ClosedFormConfig(**settings))  # type: ignore[arg-type]
+    config = ClosedFormConfig(**settings)  # type: ignore[arg-type]
+    set_closed_form(network, bank, every, config)
+    if config.remember:
+        remember(network, bank, CameraPictures.of(bank, every), config)
     return network
 
 
@@ -61,7 +74,7 @@ def _state(network: Sgmn) -> dict[str, Tensor]:
 def test_pictures_of_one_product_differ_alike_in_all_directions() -> None:
     bank, projection = _bank(), fresh_network().shared.projection
     rows, owner = _rows(bank)
-    whiten(projection, bank, rows, owner, torch.ones_like(rows, dtype=torch.bool), 0.0)
+    whiten(projection, bank, _still(rows, owner), 0.0)
     y = projection.frames(bank.frames.cls.float())
     apart = y.reshape(PRODUCTS, SHOWN, -1) - y.reshape(PRODUCTS, SHOWN, -1).mean(1)[:, None]
     apart = apart.reshape(len(y), -1)
@@ -75,7 +88,7 @@ def test_pictures_of_one_product_differ_alike_in_all_directions() -> None:
 def test_wholly_shrunk_it_is_principal_directions_all_alike() -> None:
     bank, projection = _bank(), fresh_network().shared.projection
     rows, owner = _rows(bank)
-    whiten(projection, bank, rows, owner, torch.ones_like(rows, dtype=torch.bool), 1.0)
+    whiten(projection, bank, _still(rows, owner), 1.0)
     weight = projection.linear.weight
     gram = weight @ weight.T
     assert torch.allclose(gram, gram[0, 0] * torch.eye(len(gram)), atol=1e-4 * float(gram[0, 0]))
@@ -138,7 +151,7 @@ def _remembered(bank: FeatureBank, still: Tensor) -> tuple[ItemMemory, ItemMemor
     """The network's memory, and one filled by hand with half photos and half clips."""
     network = fresh_network()
     rows, owner = _rows(bank)
-    remember(network, bank, rows, owner, still, CONFIG)
+    remember(network, bank, CameraPictures(rows, owner, still), CONFIG)
     with torch.inference_mode():
         projection, means = network.shared.projection, []
         y = projection.frames(bank.frames.cls.float())
@@ -171,7 +184,7 @@ def test_of_more_products_than_fit_some_are_remembered() -> None:
     bank = _bank(products=TINY.memory + 6)
     network = fresh_network()
     rows, owner = _rows(bank)
-    remember(network, bank, rows, owner, torch.ones_like(rows, dtype=torch.bool), CONFIG)
+    remember(network, bank, _still(rows, owner), CONFIG)
     memory = network.item_head.memory
     pictures = network.shared.projection.items(bank.items.cls.float())
     pictures = torch.nn.functional.normalize(pictures, dim=1)
