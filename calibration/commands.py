@@ -66,18 +66,32 @@ def quantize(
 @click.option("--clips", "manifest", type=_path, required=True, help="Labelled clips.")
 @click.option("--root", type=_path, required=True, help="Folder the photo paths are relative to.")
 @click.option("--catalog", type=_path, required=True, help="Feed of the products.")
+@click.option("--distractors", type=_path, help="Feed of more products, which no clip shows.")
+@click.option("--enrol", type=_path, help="List of photos to enrol, of splits train and val.")
 @click.option("--out", type=_path, required=True, help="Folder of the new bundle.")
 @json_option
 def calibrate(
-    bundle: Path, manifest: Path, root: Path, catalog: Path, out: Path, as_json: bool
+    bundle: Path,
+    manifest: Path,
+    root: Path,
+    catalog: Path,
+    distractors: Path | None,
+    enrol: Path | None,
+    out: Path,
+    as_json: bool,
 ) -> None:
-    """Fit the confidence of BUNDLE to labelled clips, with and without speech, easy and hard."""
+    """Fit the confidence of BUNDLE to labelled clips, with and without speech, easy and hard.
+
+    With --enrol the answers without and with the photos count together: a kiosk meets both.
+    """
     from models.requirements import need_training_packages
 
     need_training_packages()
     from calibration.fitting import calibrate_bundle
+    from models.evaluation.gallery import Stock
 
-    fitted = calibrate_bundle(bundle, manifest, root, catalog, out, progress)
+    stock = Stock(catalog, distractors, enrol)
+    fitted = calibrate_bundle(bundle, manifest, root, stock, out, progress)
     if as_json:
         print_json({"bundle": str(out), **fitted.as_dict()})
         return

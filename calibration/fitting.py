@@ -1,9 +1,15 @@
-"""Calibrating the confidence of a whole bundle on labelled clips."""
+"""Calibrating the confidence of a whole bundle on labelled clips.
+
+Enrolled photos move the scores, and one rule has to hold for products with and without them. So
+where photos are given, every question is asked twice, of the catalog without and with them, and the
+rule is fitted to all answers together.
+"""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +38,31 @@ CONDITIONS: tuple[tuple[Tier, Modality], ...] = (
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted decision rule and the calibration error before and after, on the same clips."""
+    """A fitted decision rule and the calibration error before and after, on the same clips.
+
+    Attributes:
+        decision: the rule.
+        error_before: of the bundle's own rule, in [0, 1].
+        error_after: of the fitted one.
+        after_by_state: of the fitted one in each catalog, ``not_enrolled`` and ``enrolled``.
+    """
 
     decision: Decision
     error_before: float
     error_after: float
+    after_by_state: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
+        errors = {"before": self.error_before, "after": self.error_after}
         return {
             "decision": self.decision.model_dump(),
-            "calibration_error": {"before": self.error_before, "after": self.error_after},
+            "calibration_error": {**errors, "after_by_state": self.after_by_state},
         }
 
 
 def calibrate_bundle(
-    bundle: Path, manifest: Path, root: Path, catalog: Path, out: Path, progress: Progress
+    bundle: Path, manifest: Path, root: Path, stock: Stock, out: Path, progress: Progress
 ) -> Fitted:
     """Write a copy of a bundle whose confidence is fitted to clips.
 
@@ -55,23 +70,27 @@ def calibrate_bundle(
         bundle: folder of the bundle.
         manifest: labelled clips.
         root: the folder that photo paths are relative to.
-        catalog: feed of the products.
+        stock: what the catalog is made of; with photos to enrol, the answers without them count
+            as well.
         out: the new bundle's folder; must not exist.
         progress: shows progress.
 
     Raises:
         BundleError: the bundle is damaged.
         ClipListError: a clip has no label, or lacks a tier or a photo.
+        FeedError: a feed or the list of photos cannot be used.
         StorageError: ``out`` exists.
     """
     with new_folder(out) as folder:
         source = open_bundle(bundle)
         clips = _labelled(manifest, root)
         questions = [Question(tier, modality) for tier, modality in CONDITIONS]
-        answers = evaluate(clips, root, Stock(catalog), questions, bundle, progress)
-        cases = [ranked(p, one.shortlist) for one in answers for p in one.predictions]
-        accuracy = [_accuracy(one, manifest.name) for one in answers]
-        fitted = _fitted(cases, source.manifest.decision)
+        answers = [
+            one
+            for state in _states(stock)
+            for one in evaluate(clips, root, state, questions, bundle, progress)
+        ]
+        fitted = _fitted(answers, source.manifest.decision)
         for name in source.manifest.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source.folder / name, folder / name)
@@ -79,11 +98,15 @@ def calibrate_bundle(
         provenance = {**source.manifest.provenance, "confidence": notes}
         changes = {
             "decision": fitted.decision,
-            "accuracy": accuracy,
+            "accuracy": [_accuracy(one, manifest.name) for one in answers],
             "provenance": provenance,
         }
         seal(folder, source.manifest.model_copy(update=changes))
     return fitted
+
+
+def _states(stock: Stock) -> list[Stock]:
+    return [stock] if stock.enrol is None else [replace(stock, enrol=None), stock]
 
 
 def _labelled(manifest: Path, root: Path) -> list[Clip]:
@@ -106,11 +129,27 @@ def _accuracy(answers: Evaluation, clips: str) -> dict[str, Any]:
         "tier": answers.question.tier,
         "modality": answers.question.modality,
         "gallery": answers.gallery,
+        "enrolled": answers.enrolment is not None,
         **{name: found[name] for name in ("r1", "r5", "mrr")},
     }
 
 
-def _fitted(clips: list[Ranked], before: Decision) -> Fitted:
-    after, cases = fit_decision(clips, before), with_absent(clips)
-    errors = [round(calibration_error(cases, rule), 4) for rule in (before, after)]
-    return Fitted(after, *errors)
+def _fitted(answers: Sequence[Evaluation], before: Decision) -> Fitted:
+    after = fit_decision(_cases(answers), before)
+    without = [one for one in answers if one.enrolment is None]
+    enrolled = [one for one in answers if one.enrolment is not None]
+    states = {"not_enrolled": without, "enrolled": enrolled}
+    return Fitted(
+        after,
+        _error(answers, before),
+        _error(answers, after),
+        {name: _error(some, after) for name, some in states.items() if some},
+    )
+
+
+def _error(answers: Sequence[Evaluation], rule: Decision) -> float:
+    return round(calibration_error(with_absent(_cases(answers)), rule), 4)
+
+
+def _cases(answers: Sequence[Evaluation]) -> list[Ranked]:
+    return [ranked(p, one.shortlist) for one in answers for p in one.predictions]
