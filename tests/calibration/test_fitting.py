@@ -44,7 +44,9 @@ def _distractors(exported: Exported, folder: Path) -> Path:
     picture = exported.root / "dev" / "catalog" / "pear.png"
     (folder / "quince.png").write_bytes(picture.read_bytes())
     feed = folder / "more.csv"
-    feed.write_text("id,title,description,image_link\nquince,Quince,Hard,quince.png\n", encoding="utf-8")
+    feed.write_text(
+        "id,title,description,image_link\nquince,Quince,Hard,quince.png\n", encoding="utf-8"
+    )
     return feed
 
 
