@@ -116,7 +116,7 @@ def evaluate(
 
 @click.command()
 @click.option("--config", "config_file", type=_path, required=True, help="Settings of the run.")
-@click.option("--data", type=_path, required=True, help="GroceryLPR folder, which holds `dev`.")
+@click.option("--data", type=_path, required=True, help="Folder of the data set.")
 @click.option("--out", type=_path, required=True, help="Folder of the run.")
 @click.option("--restart", is_flag=True, help="Begin anew, whatever OUT holds.")
 @json_option

@@ -32,7 +32,9 @@ class _Record:
     source: str
 
 
-def moving_fashion(root: Path, split: Literal["train", "test"]) -> Corpus:
+def moving_fashion(
+    root: Path, split: Literal["train", "test"], *, limit: int | None = None
+) -> Corpus:
     """One split; its galleries are ``regular`` and ``hard``, each the images of that source.
 
     A video that is missing leaves its query in `Corpus.lost`. Videos are decoded at one picture a
@@ -41,13 +43,14 @@ def moving_fashion(root: Path, split: Literal["train", "test"]) -> Corpus:
     Args:
         root: the folder that holds the two files, images and videos.
         split: ``train`` is refused where one of its videos occurs in the test as well.
+        limit: take only the first records.
 
     Raises:
         ClipListError: a file is missing, a record cannot be used, an image of the test is missing,
             or a video is in both splits.
     """
     file = root / f"{split}.json"
-    records = list(_records(file))
+    records = list(_records(file))[:limit]
     if split == "train" and (root / "test.json").is_file():
         check_apart(_there(root, records), _there(root, list(_records(root / "test.json"))))
     records = _with_images(root, file, records, split)
@@ -78,7 +81,7 @@ def moving_fashion(root: Path, split: Literal["train", "test"]) -> Corpus:
         for i in images
     )
     shelves = {name: tuple(shelf) for name, shelf in galleries.items()}
-    made_of = digest("movingfashion", split, file, len(shots))
+    made_of = digest("movingfashion", split, limit, file, len(shots))
     return Corpus(items, shots, (), made_of, shelves, lost)
 
 

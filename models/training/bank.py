@@ -32,8 +32,15 @@ class Words:
     mask: Tensor
 
     def rows(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Some texts in single precision."""
-        return self.pooled[index], self.tokens[index].float(), self.mask[index]
+        """Some texts in single precision; zeros, as for no text at all, for row -1."""
+        there = index >= 0
+        found = []
+        for tensor in (self.pooled, self.tokens, self.mask):
+            rows = torch.zeros(len(index), *tensor.shape[1:])
+            rows[there] = tensor[index[there]].float()
+            found.append(rows)
+        pooled, tokens, mask = found
+        return pooled, tokens, mask
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ def build_bank(
             progress,
             "Sentences",
         ),
-        torch.tensor([item for item, _ in corpus.sentences]),
+        torch.tensor([item for item, _ in corpus.sentences], dtype=torch.long),
         tuple(shots),
     )
 

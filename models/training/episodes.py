@@ -27,8 +27,9 @@ class Draw:
         items: products, int64 [B].
         frames: rows of the frames, int64 [B, T]; row 0 where the mask is 0.
         frame_mask: [B, T].
-        sentences: rows of the sentences, int64 [B].
+        sentences: rows of the sentences, int64 [B]; -1 where nothing was ever said.
         spoken: 1 where the sentence is heard, [B].
+        told: 1 where what is heard tells of the product, [B].
         held_out: products that count as never photographed, bool [B].
         groups: look-alike groups, int64 [B].
     """
@@ -38,6 +39,7 @@ class Draw:
     frame_mask: Tensor
     sentences: Tensor
     spoken: Tensor
+    told: Tensor
     held_out: Tensor
     groups: Tensor
 
@@ -122,15 +124,17 @@ class EpisodeSampler:
         rng = np.random.default_rng([self._seed, 5, step])
         items = self._items(rng)
         frames, mask = self._frame_rows(items, rng)
-        said = [self._sentences[i][rng.integers(len(self._sentences[i]))] for i in items]
-        spoken = rng.random(len(items)) >= self._config.silent
+        said = torch.tensor([self._sentence(i, rng) for i in items], dtype=torch.long)
+        loud = torch.from_numpy(rng.random(len(items)) >= self._config.silent)
+        spoken = (loud & (said >= 0)).float()
         held_out = rng.random(len(items)) < self._config.held_out
         return Draw(
             torch.tensor(items),
             frames,
             mask,
-            torch.tensor(said),
-            torch.from_numpy(spoken).float(),
+            said,
+            spoken,
+            spoken,
             torch.from_numpy(held_out),
             torch.tensor([self._group_of[i] for i in items]),
         )
@@ -138,10 +142,18 @@ class EpisodeSampler:
     def _items(self, rng: np.random.Generator) -> list[int]:
         chosen: list[int] = []
         for index in rng.permutation(len(self._groups)):
-            chosen += self._groups[index]
+            group = self._groups[index]
+            if len(group) > self._batch:
+                # A whole department is no group of look-alikes: half a batch, others every time.
+                group = rng.choice(group, max(1, self._batch // 2), replace=False).tolist()
+            chosen += group
             if len(chosen) >= self._batch:
                 break
         return chosen[: self._batch]
+
+    def _sentence(self, item: int, rng: np.random.Generator) -> int:
+        rows = self._sentences.get(item)
+        return rows[rng.integers(len(rows))] if rows else -1
 
     def _frame_rows(self, items: list[int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         rows = torch.zeros(len(items), self._frames, dtype=torch.long)

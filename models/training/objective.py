@@ -156,8 +156,8 @@ class SgmnObjective:
             parts["visual"] = symmetric_info_nce(clips @ shop.T, scale, right)
         if weights.text:
             said = unit(query[:, size + 1 :]) @ items[:, size + 1 :].T
-            spoken = whole.spoken.to(scale.device)[:, None].expand_as(said) > 0
-            parts["text"] = symmetric_info_nce(said, scale, right, spoken)
+            told = whole.told.to(scale.device)[:, None].expand_as(said) > 0
+            parts["text"] = symmetric_info_nce(said, scale, right, told)
         if weights.triplet:
             parts["triplet"] = symmetric_triplet(clips, shop, right, torch.default_generator)
         if weights.graph or weights.regulariser:

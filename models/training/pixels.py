@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.config import NetworkConfig
-from models.data.corpus import Corpus, Picture
+from models.data.augmentation.speech import Heard
+from models.data.corpus import Corpus
 from models.sgmn import Sgmn
 from models.training.distributed import World
 from models.training.episodes import Draw, Episode, EpisodeSampler, Shots
+from models.training.spoiling import BgrImage, Spoiling
 from runtime.preprocess import frame_input, letterbox
 from runtime.text import TextTokenizer
 
@@ -85,6 +87,7 @@ class PixelBatches:
         tokenizer: of the text encoder.
         config: of the network.
         world: whose part to load.
+        spoiling: what happens to pictures and words; nothing by default.
     """
 
     def __init__(
@@ -94,34 +97,59 @@ class PixelBatches:
         tokenizer: TextTokenizer,
         config: NetworkConfig,
         world: World,
+        spoiling: Spoiling | None = None,
     ) -> None:
-        self._items = [item for corpus in corpora for item in corpus.items]
+        self._items = [(corpus, i) for corpus in corpora for i in range(len(corpus.items))]
         self._frames = [p for c in corpora for shot in c.shots for p in shot.pictures]
         self._sentences = [text for c in corpora for _, text in c.sentences]
         self._sampler = sampler
         self._tokenizer = tokenizer
         self._config = config
         self._world = world
+        self._spoiling = spoiling or Spoiling()
 
     def draw(self, step: int) -> PixelEpisode:
         """This process's part of the episode of a step."""
         whole = self._sampler.draw(step)
-        own = whole.part(self._world.part(len(whole.items)))
-        size = self._config.image_size
-        frames = torch.zeros(*own.frames.shape, size, size, 3, dtype=torch.uint8)
-        for place in own.frame_mask.nonzero().tolist():
-            row = int(own.frames[tuple(place)])
-            frames[tuple(place)] = self._cut(self._frames[row], frame_input)
-        items = [self._items[i] for i in own.items.tolist()]
-        shop = [self._cut(item.image, _letterboxed) for item in items]
-        said = [self._sentences[row] for row in own.sentences.tolist()]
-        titles = [item.text for item in items]
+        part = self._world.part(len(whole.items))
+        # Every process must know of the whole batch whose words tell of their product.
+        heard = self._heard(whole, step)
+        told = [one.fate == "said" and bool(one.text) for one in heard]
+        whole = replace(whole, told=whole.spoken * torch.tensor(told))
+        own = whole.part(part)
+        rows = [self._items[i] for i in own.items.tolist()]
+        shown = [corpus.items[i] for corpus, i in rows]
         return PixelEpisode(
-            whole, own, frames, torch.stack(shop), self._encoded(said), self._encoded(titles)
+            whole,
+            own,
+            self._shot(own, step, part.start),
+            torch.stack([self._cut(item.image(), _letterboxed) for item in shown]),
+            self._encoded([one.text for one in heard[part]]),
+            self._encoded([item.text for item in shown]),
         )
 
-    def _cut(self, picture: Picture, cut: Callable[..., np.ndarray]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(cut(picture(), self._config.image_size)))
+    def _heard(self, whole: Draw, step: int) -> list[Heard]:
+        found = []
+        rows = zip(whole.items.tolist(), whole.sentences.tolist(), strict=True)
+        for place, (item, row) in enumerate(rows):
+            text = self._sentences[row] if row >= 0 else ""
+            corpus, number = self._items[item]
+            found.append(self._spoiling.sentence(text, corpus, number, (step, place)))
+        return found
+
+    def _shot(self, own: Draw, step: int, first: int) -> Tensor:
+        """Frames, uint8 [N, T, S, S, 3]; ``first`` is the first row's place in the whole batch."""
+        size = self._config.image_size
+        frames = torch.zeros(*own.frames.shape, size, size, 3, dtype=torch.uint8)
+        for row, time in own.frame_mask.nonzero().tolist():
+            picture = self._frames[int(own.frames[row, time])]()
+            corpus, item = self._items[int(own.items[row])]
+            picture = self._spoiling.picture(picture, corpus, item, (step, first + row, time))
+            frames[row, time] = self._cut(picture, frame_input)
+        return frames
+
+    def _cut(self, picture: BgrImage, cut: Callable[..., np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(cut(picture, self._config.image_size)))
 
     def _encoded(self, texts: list[str]) -> Tokens:
         words = self._tokenizer.encode(texts)

@@ -79,11 +79,16 @@ class PooledBatches:
         rng = np.random.default_rng([self._seed, 17, step])
         # Look-alikes come together because they are the hard ones.
         order = rng.choice(len(self._groups), len(self._groups), replace=False, p=self._chances)
-        items = [item for g in order for item in self._groups[g]][: self._config.batch]
+        items = [item for g in order for item in self._some(g, rng)][: self._config.batch]
         rows, mask = self._frame_rows(items, rng)
         return Pooled(
             self._bank.frames.cls[rows].float(), mask, self._bank.items.cls[items].float()
         )
+
+    def _some(self, number: int, rng: np.random.Generator) -> list[int]:
+        """A group, or half a batch of it where it is larger than one, as `EpisodeSampler` does."""
+        group, batch = self._groups[number], self._config.batch
+        return group if len(group) <= batch else list(rng.choice(group, batch // 2, replace=False))
 
     def _frame_rows(self, items: list[int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         rows = torch.zeros(len(items), self._frames, dtype=torch.long)

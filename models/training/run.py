@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,48 +14,24 @@ import torch
 
 from models.backbones.registry import BACKBONES
 from models.config import PRESETS, NetworkConfig
-from models.data import sources
 from models.data.corpus import Corpus
-from models.data.validation import grocery_validation
 from models.sgmn import Sgmn, save_checkpoint
 from models.training.ahead import Ahead
 from models.training.bank import FeatureBank, build_bank, join
 from models.training.config import TrainConfig
 from models.training.curves import draw_curves
+from models.training.data import Data, read_data
 from models.training.distributed import World, joined_world
 from models.training.ema import copied, put
 from models.training.folder import RunFolder, code_versions, git_state, write_json
 from models.training.pixels import PixelBatches, numbered
-from models.training.stages import Progress, Run, fit, fit_heads, sampler, set_start
+from models.training.spoiling import Spoiling
+from models.training.stages import Progress, Run, fill_memory, fit, fit_heads, sampler, set_start
 from models.training.state import Standing
 from models.training.validation import RetrievalValidation
 from runtime.bundle.files import file_digest
 from runtime.machine import describe
 from runtime.text import TextTokenizer
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a run learns from and is judged by.
-
-    Attributes:
-        corpora: trained on.
-        validation: clips never trained on.
-    """
-
-    corpora: tuple[Corpus, ...]
-    validation: Corpus
-
-    @property
-    def groups(self) -> list[str]:
-        """Look-alike group of every product, the corpora one after the other."""
-        return [item.group for corpus in self.corpora for item in corpus.items]
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Digest of every corpus by its name."""
-        trained = {c.items[0].key.partition("/")[0]: c.digest for c in self.corpora}
-        return {**trained, "validation": self.validation.digest}
 
 
 def train(
@@ -65,7 +41,7 @@ def train(
 
     Args:
         config: the run's settings.
-        data: GroceryLPR's folder, the one that holds ``dev``.
+        data: the data set's folder; GroceryLPR's is the one that holds ``dev``.
         out: the run's folder; encoded features are kept in ``features`` beside it.
         progress: shows how far the work is.
         restart: begin anew, whatever is in the folder.
@@ -79,7 +55,7 @@ def train(
         ExportError: the encoders' weights cannot be used.
     """
     began, folder = time.monotonic(), RunFolder(out)
-    known = Data(_corpora(config, data), grocery_validation(data))
+    known = read_data(config.data, data, config.seed)
     digests = known.digests | _weights_digest(config)
     if not restart:
         folder.check(config.as_dict(), digests)
@@ -104,9 +80,11 @@ def train(
 
 
 def _fit_features(run: Run, data: Data) -> Standing:
-    *banks, judged = _banks(run, (*data.corpora, data.validation))
-    validation = RetrievalValidation(run.network, lambda: judged)
-    return fit(run, join(banks), data.groups, validation=validation)
+    judged = [data.validation] if data.validation else []
+    banks = _banks(run, (*data.corpora, *judged))
+    count = len(data.corpora)
+    validation = RetrievalValidation(run.network, lambda: banks[count]) if judged else None
+    return fit(run, join(banks[:count]), data.groups, validation=validation)
 
 
 def _banks(run: Run, corpora: Sequence[Corpus]) -> list[FeatureBank]:
@@ -121,28 +99,37 @@ def _banks(run: Run, corpora: Sequence[Corpus]) -> list[FeatureBank]:
 
 
 def _fit_pixels(run: Run, data: Data) -> Standing:
+    every = set(range(len(data.groups)))
     if run.config.encoders.closed_form:
-        bank = join(_banks(run, data.corpora))
-        set_start(run, bank, set(range(len(data.groups))))
+        set_start(run, join(_banks(run, data.corpora)), every)
     run.world.share(run.network.state_dict().values())
     encoders = _encoder_weights(run.network)
     start = copied(encoders)
     shots, said = numbered(data.corpora)
     drawn = sampler(run, shots, said, data.groups, None)
     words, config = _tokenizer(run), run.network.config
-    batches = PixelBatches(data.corpora, drawn, words, config, run.world)
+    batches = PixelBatches(data.corpora, drawn, words, config, run.world, Spoiling.of(run.config))
+    ahead = Ahead(batches, run.config.encoders.workers)
+    standing = fit_heads(run, ahead, _pixel_validation(run, data.validation))
+    part = run.config.encoders.keep
+    mixed = {n: torch.lerp(start[n], w.detach(), part) for n, w in encoders.items()}
+    put(encoders, mixed)
+    if run.config.encoders.closed_form:
+        fill_memory(run, join(_banks(run, data.corpora)), every)
+    return standing
+
+
+def _pixel_validation(run: Run, corpus: Corpus | None) -> RetrievalValidation | None:
+    """Encodes its clips anew whenever it is asked."""
+    if corpus is None:
+        return None
     quiet = replace(run, progress=lambda items, **_: items)
 
     def judged() -> FeatureBank:
         with TemporaryDirectory() as cache:
-            return _encoded(quiet, data.validation, Path(cache))
+            return _encoded(quiet, corpus, Path(cache))
 
-    ahead = Ahead(batches, run.config.encoders.workers)
-    standing = fit_heads(run, ahead, RetrievalValidation(run.network, judged))
-    part = run.config.encoders.keep
-    mixed = {n: torch.lerp(start[n], w.detach(), part) for n, w in encoders.items()}
-    put(encoders, mixed)
-    return standing
+    return RetrievalValidation(run.network, judged)
 
 
 def _encoder_weights(network: Sgmn) -> dict[str, torch.Tensor]:
@@ -163,16 +150,6 @@ def _network_config(config: TrainConfig) -> NetworkConfig:
     sizes = PRESETS[config.preset]
     quick_gelu = sizes.quick_gelu and config.weights.quick_gelu
     return replace(sizes, quick_gelu=quick_gelu, **asdict(config.network))
-
-
-def _corpora(config: TrainConfig, data: Path) -> tuple[Corpus, ...]:
-    wanted = config.data
-    real = sources.grocery(data, tiers=wanted.clip_tiers, staged=wanted.staged)
-    stores = [
-        sources.synthetic(seed, views=wanted.store_views, takes=wanted.store_takes)
-        for seed in wanted.stores
-    ]
-    return (real, *stores)
 
 
 def _encoded(run: Run, corpus: Corpus, cache: Path) -> FeatureBank:

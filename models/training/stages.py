@@ -66,15 +66,21 @@ def fit(
     drawn = sampler(run, bank.shots, bank.said.tolist(), groups, shown)
     standing = fit_heads(run, BankBatches(bank, drawn, run.world), validation)
     fit_projection(run, bank, groups, shown)
-    if run.config.closed_form.remember:
-        seen, config = CameraPictures.of(bank, shown), run.config.closed_form
-        on_processor(run, lambda: remember(run.network, bank, seen, config))
+    fill_memory(run, bank, shown)
     return standing
 
 
 def set_start(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
     """Set what needs no gradients, anew at each call: it takes seconds."""
     on_processor(run, lambda: set_closed_form(run.network, bank, allowed, run.config.closed_form))
+
+
+def fill_memory(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
+    """The last stage: the item memory agrees with the features and the projection as they end."""
+    config = run.config.closed_form
+    if config.remember:
+        seen = CameraPictures.of(bank, allowed)
+        on_processor(run, lambda: remember(run.network, bank, seen, config))
 
 
 def on_processor(run: Run, work: Callable[[], None]) -> None:

@@ -81,3 +81,17 @@ def shelves() -> dict[str, list[str]]:
 
 def write(root: Path, name: str, value: object) -> None:
     (root / name).write_text(json.dumps(value), encoding="utf-8")
+
+
+def make_training(root: Path) -> Path:
+    """Two clips of each of the four images; nothing is said about the grey one."""
+    lines = []
+    for number, colour in enumerate(COLOURS):
+        for start in (0, 20_000):
+            clip = f"training-{number}{start}-{start}-{start + 10_000}"
+            words = "" if colour == "grey" else f"look at this {colour} bag"
+            named = {"image_id": colour, "title": f"{colour} bag", "asr": words}
+            lines.append(row(clip, **named))
+            for index in range(3):
+                paint(root / "frames" / f"{clip}-{index:04d}.jpg", colour)
+    return write_train(root, *lines, images=list(COLOURS))

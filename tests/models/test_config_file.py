@@ -37,6 +37,12 @@ WRONG = {
     "never saved": "[train]\nsave_every = 0",
     "a negative loss": "[losses]\nvisual = -1",
     "a random projection that stays": "[encoders]\ntrain = true",
+    "a limit of GroceryLPR": "[data]\nlimit = 3",
+    "an unknown format": '[data]\nformat = "coco"',
+    "fashion without photos": '[data]\nformat = "lpr4m"\nfashion = "fashion"',
+    "pictures changed that are encoded once": "[augmentation]\non = true",
+    "an unknown change": "[augmentation]\nrain = 1",
+    "speech that fails too often": "[speech]\nmissing = 1.5",
     "not TOML": "preset == lite",
     "not text": "\xff\xfe",
 }

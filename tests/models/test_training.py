@@ -91,6 +91,16 @@ def test_the_projection_goes_exactly_the_kept_part_of_the_way(tmp_path: Path, ke
     assert torch.allclose(ends[0], origin + keep * (ends[1] - origin), atol=1e-7)
 
 
+def test_the_memory_agrees_with_the_projection_as_it_ends(tmp_path: Path) -> None:
+    config, bank = small_config(keep=1.0), made_up_bank()
+    network = _trained(tmp_path, config)
+    kept = {name: t.clone() for name, t in network.item_head.memory.state_dict().items()}
+    assert kept["moves"].any()
+    remember(network, bank, CameraPictures.of(bank, set(range(COUNT))), config.closed_form)
+    anew = network.item_head.memory.state_dict()
+    assert all(torch.equal(kept[name], anew[name]) for name in kept)
+
+
 def test_two_runs_give_the_same_weights(tmp_path: Path) -> None:
     one, two = _trained(tmp_path), _trained(tmp_path)
     ours, theirs = one.state_dict(), two.state_dict()

@@ -14,11 +14,14 @@ from models.data.corpus import Corpus
 from models.sgmn import load_checkpoint
 from models.training.ahead import Ahead
 from models.training.bank import build_bank, join
-from models.training.config import EpisodeConfig
+from models.training.closed_form import CameraPictures, remember
+from models.training.config import ClosedFormConfig, DataConfig, EpisodeConfig
+from models.training.data import read_data
 from models.training.distributed import World
 from models.training.episodes import BankBatches, Episode, EpisodeSampler
 from models.training.log import read_log
 from models.training.pixels import PixelBatches, numbered
+from runtime.text import TextTokenizer
 from tests.models.made_up_bank import COUNT, made_up_corpus, quiet, tokenizer
 from tests.models.made_up_shop import make_grocery
 from tests.models.tiny_network import fresh_network
@@ -115,6 +118,21 @@ def test_encoders_go_part_of_the_way_from_a_whitened_start(tmp_path: Path) -> No
     assert ends[1.0][mean].any(), "set in closed form"
     heads = "query_head.shared.attention.out.weight"
     assert torch.equal(ends[0.0][heads], ends[1.0][heads])
+    _check_memory(root, tmp_path / "runs" / "0.25")
+
+
+def _check_memory(root: Path, out: Path) -> None:
+    """It was filled with features of the encoders as they ended."""
+    network, notes = load_checkpoint(out / "checkpoint.safetensors")
+    kept = {name: t.clone() for name, t in network.item_head.memory.state_dict().items()}
+    (corpus,) = read_data(DataConfig(staged=1, stores=()), root, notes["seed"]).corpora
+    words = TextTokenizer.load(out / "tokenizer.json", network.config.text_tokens)
+    bank = build_bank(corpus, network, words, out / "anew", quiet)
+    seen = CameraPictures.of(bank, set(range(len(corpus.items))))
+    remember(network, bank, seen, ClosedFormConfig())
+    assert kept["moves"].any()
+    for name, tensor in network.item_head.memory.state_dict().items():
+        assert torch.allclose(kept[name], tensor, atol=1e-6)
 
 
 def test_batches_drawn_ahead_are_the_same_and_faults_come_at_their_step() -> None:
