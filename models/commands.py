@@ -110,7 +110,7 @@ def evaluate(
     return None
 
 
-def _check_output(file: Path, inputs: Sequence[Path | None]) -> None:
+def _check_output(file: Path, inputs: Iterable[Path | None]) -> None:
     """Find out before the long run that its result would have no place, or replace an input."""
     if not file.absolute().parent.is_dir():
         raise UsageError(
