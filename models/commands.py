@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,8 @@ def evaluate(
     Several tiers and modalities make a table of all combinations in one run.
     """
     if predictions is not None:
-        _check_output(predictions, [manifest, catalog, distractors, enrol, against])
+        read = (manifest, catalog, distractors, enrol, against)
+        _check_output(predictions, [file for file in read if file is not None])
     if data_format != "grocery":
         from models.evaluation.protocols.command import run as run_protocol
 
@@ -110,7 +111,7 @@ def evaluate(
     return None
 
 
-def _check_output(file: Path, inputs: Iterable[Path | None]) -> None:
+def _check_output(file: Path, inputs: Sequence[Path]) -> None:
     """Find out before the long run that its result would have no place, or replace an input."""
     if not file.absolute().parent.is_dir():
         raise UsageError(
@@ -118,7 +119,7 @@ def _check_output(file: Path, inputs: Iterable[Path | None]) -> None:
             why="its folder does not exist",
             fix=f"mkdir -p {file.parent}",
         )
-    if file.resolve() in [given.resolve() for given in inputs if given is not None]:
+    if file.resolve() in [given.resolve() for given in inputs]:
         raise UsageError(
             f"cannot write {file}",
             why="it is one of the files that are read",
