@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from models.data.corpus import Corpus, Picture
 from models.sgmn import Sgmn
+from models.training.parts import Arrays, Progress, kept
+from runtime.lock import FileLock
 from runtime.preprocess import frame_input, letterbox
 from runtime.text import TextTokenizer
 
-BATCH = 8
 PREPROCESSING = "centre-square/letterbox"
 """Part of the cache's key: features of differently cut pictures are never mixed."""
-Progress = Callable[..., Iterable[Any]]
+LOCK = "encoding.lock"
 
 
 @dataclass(frozen=True)
@@ -73,31 +75,35 @@ class FeatureBank:
 def build_bank(
     corpus: Corpus, network: Sgmn, tokenizer: TextTokenizer, cache: Path, progress: Progress
 ) -> FeatureBank:
-    """Encode a corpus, or read what an earlier run with the same data and encoders kept."""
+    """Encode a corpus, or read what an earlier run with the same data and encoders kept.
+
+    One process at a time encodes; another waits to read. What was killed is gone on with.
+    """
     encoders = f"{_encoders_digest(network)}:{tokenizer.digest}"
     made_of = f"{corpus.digest}:{encoders}:{PREPROCESSING}"
-    key = hashlib.sha256(made_of.encode()).hexdigest()[:16]
-    folder = cache / key
+    folder = cache / hashlib.sha256(made_of.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    lock.acquire(wait=True)
+    try:
+        return _encoded(corpus, Encoding(network, tokenizer, folder, progress))
+    finally:
+        lock.release()
+
+
+def _encoded(corpus: Corpus, encoding: Encoding) -> FeatureBank:
     frames = [picture for shot in corpus.shots for picture in shot.pictures]
     shots, start = [], 0
     for shot in corpus.shots:
         shots.append((shot.item, shot.source, tuple(range(start, start + len(shot.pictures)))))
         start += len(shot.pictures)
-    titles = [item.text for item in corpus.items]
-    shop = [item.image for item in corpus.items]
+    shop, titles = [item.image for item in corpus.items], [item.text for item in corpus.items]
+    sentences = [text for _, text in corpus.sentences]
     return FeatureBank(
-        _pictures(shop, network, folder / "items", progress, "Shop pictures", still=True),
-        _words(titles, network, tokenizer, folder / "titles", progress, "Titles"),
-        _pictures(frames, network, folder / "frames", progress, "Frames", still=False),
-        _words(
-            [text for _, text in corpus.sentences],
-            network,
-            tokenizer,
-            folder / "sentences",
-            progress,
-            "Sentences",
-        ),
+        encoding.pictures(shop, "items", "Shop pictures", still=True),
+        encoding.words(titles, "titles", "Titles"),
+        encoding.pictures(frames, "frames", "Frames", still=False),
+        encoding.words(sentences, "sentences", "Sentences"),
         torch.tensor([item for item, _ in corpus.sentences], dtype=torch.long),
         tuple(shots),
     )
@@ -135,78 +141,79 @@ def _joined_words(parts: Sequence[Words]) -> Words:
     )
 
 
-def _pictures(
-    pictures: Sequence[Picture],
-    network: Sgmn,
-    place: Path,
-    progress: Progress,
-    label: str,
-    *,
-    still: bool,
-) -> Pictures:
-    size = network.config.image_size
-    cls, tokens = [], []
-    kept = place.with_suffix(".npz")
-    if kept.exists():
-        stored = np.load(kept, allow_pickle=False)
-        return Pictures(torch.from_numpy(stored["cls"]), torch.from_numpy(stored["tokens"]))
-    starts = range(0, len(pictures), BATCH)
-    for start in progress(starts, label=label, total=len(starts)):
-        batch = [
-            letterbox(picture(), size, antialias=True) if still else frame_input(picture(), size)
-            for picture in pictures[start : start + BATCH]
-        ]
+@dataclass(frozen=True)
+class Encoding:
+    """How a corpus is encoded, and where its features are kept."""
+
+    network: Sgmn
+    tokenizer: TextTokenizer
+    folder: Path
+    progress: Progress
+
+    def pictures(
+        self, pictures: Sequence[Picture], name: str, label: str, *, still: bool
+    ) -> Pictures:
+        """Encode pictures; shop pictures are still and cut differently."""
+        size = self.network.config.image_size
+
+        def cut(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+            return letterbox(picture, size, antialias=True) if still else frame_input(picture, size)
+
+        def made(rows: slice) -> Arrays:
+            batch = [
+                letterbox(picture(), size, antialias=True)
+                if still
+                else frame_input(picture(), size)
+                for picture in pictures[rows]
+            ]
+            with torch.inference_mode():
+                cls, tokens = self.network.frame_encoder(self._here(np.stack(batch)))
+            return {"cls": cls.half().cpu().numpy(), "tokens": tokens.half().cpu().numpy()}
+
+        return Pictures(**self._kept(name, len(pictures), made, label))
+
+    def words(self, texts: Sequence[str], name: str, label: str) -> Words:
+        """Encode texts."""
+        if not texts:
+            return Words(**_tensors(self._no_words(0)))
+        return Words(**self._kept(name, len(texts), lambda rows: self._words(texts[rows]), label))
+
+    def _words(self, texts: Sequence[str]) -> Arrays:
+        batch, found = self.tokenizer.encode(texts), self._no_words(len(texts))
         with torch.inference_mode():
-            some_cls, some_tokens = network.frame_encoder(
-                torch.from_numpy(np.stack(batch)).to(_device(network))
+            pooled, tokens = self.network.text_encoder(
+                self._here(batch.ids), self._here(batch.mask)
             )
-        cls.append(some_cls.half().cpu().numpy())
-        tokens.append(some_tokens.half().cpu().numpy())
-    arrays = {"cls": np.concatenate(cls), "tokens": np.concatenate(tokens)}
-    _keep(kept, arrays)
-    return Pictures(torch.from_numpy(arrays["cls"]), torch.from_numpy(arrays["tokens"]))
+        length = batch.ids.shape[1]
+        found["pooled"][:] = pooled.cpu().numpy()
+        found["tokens"][:, :length] = tokens.half().cpu().numpy()
+        found["mask"][:, :length] = batch.mask
+        # No text at all is not the encoder's answer to no words, but zeros, as at run time.
+        empty = [row for row, text in enumerate(texts) if not text]
+        for array in found.values():
+            array[empty] = 0
+        return found
+
+    def _no_words(self, count: int) -> Arrays:
+        length, width = self.network.config.text_tokens, self.network.config.text_size
+        return {
+            "pooled": np.zeros((count, width), np.float32),
+            "tokens": np.zeros((count, length, width), np.float16),
+            "mask": np.zeros((count, length), np.float32),
+        }
+
+    def _kept(
+        self, name: str, count: int, make: Callable[[slice], Arrays], label: str
+    ) -> dict[str, Tensor]:
+        return _tensors(kept(self.folder / name, count, make, self.progress, label))
+
+    def _here(self, array: npt.NDArray[Any]) -> Tensor:
+        device = self.network.shared.projection.linear.weight.device
+        return torch.from_numpy(array).to(device)
 
 
-def _words(
-    texts: Sequence[str],
-    network: Sgmn,
-    tokenizer: TextTokenizer,
-    place: Path,
-    progress: Progress,
-    label: str,
-) -> Words:
-    kept = place.with_suffix(".npz")
-    if kept.exists():
-        stored = np.load(kept, allow_pickle=False)
-        return Words(*(torch.from_numpy(stored[name]) for name in ("pooled", "tokens", "mask")))
-    length, width = network.config.text_tokens, network.config.text_size
-    pooled = np.zeros((len(texts), width), np.float32)
-    tokens = np.zeros((len(texts), length, width), np.float16)
-    mask = np.zeros((len(texts), length), np.float32)
-    starts = range(0, len(texts), BATCH)
-    for start in progress(starts, label=label, total=len(starts)):
-        batch = tokenizer.encode(texts[start : start + BATCH])
-        rows = slice(start, start + len(batch.ids))
-        with torch.inference_mode():
-            some_pooled, some_tokens = network.text_encoder(
-                torch.from_numpy(batch.ids).to(_device(network)),
-                torch.from_numpy(batch.mask).to(_device(network)),
-            )
-        pooled[rows] = some_pooled.cpu().numpy()
-        tokens[rows, : batch.ids.shape[1]] = some_tokens.half().cpu().numpy()
-        mask[rows, : batch.ids.shape[1]] = batch.mask
-    # No text at all is not the encoder's answer to no words, but zeros, as at run time.
-    empty = [row for row, text in enumerate(texts) if not text]
-    pooled[empty], tokens[empty], mask[empty] = 0, 0, 0
-    _keep(kept, {"pooled": pooled, "tokens": tokens, "mask": mask})
-    return Words(torch.from_numpy(pooled), torch.from_numpy(tokens), torch.from_numpy(mask))
-
-
-def _keep(place: Path, arrays: dict[str, Any]) -> None:
-    partial = place.with_suffix(".partial.npz")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    partial.replace(place)
+def _tensors(arrays: Arrays) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def _encoders_digest(network: Sgmn) -> str:
@@ -218,7 +225,3 @@ def _encoders_digest(network: Sgmn) -> str:
             digest.update(name.encode())
             digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _device(network: Sgmn) -> torch.device:
-    return network.shared.projection.linear.weight.device

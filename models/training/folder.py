@@ -6,7 +6,8 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from models.backbones.registry import TOKENIZER
 from models.tensor_file import write_whole
 from models.training.trainer import Files
 from runtime.errors import UsageError
+from runtime.lock import FileLock
 from runtime.version import __version__
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless")
@@ -57,6 +59,26 @@ class RunFolder:
         """The training of the projection, which has no validation."""
         state = self.path / "state" / "projection.safetensors"
         return Files(self.path / "projection.csv", self.path / "projection_validation.csv", state)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other runs out of it.
+
+        Raises:
+            UsageError: another run is going on in it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / "run.lock")
+        if not lock.acquire():
+            raise UsageError(
+                f"another run is going on in {self.path}",
+                why="two would write the same files",
+                fix="wait until it has ended, or give another --out",
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def check(self, config: Mapping[str, Any], data: Mapping[str, str]) -> None:
         """Refuse to go on with a run of other settings or data.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,7 +51,7 @@ def train(
         The checkpoint; the tokenizer lies beside it.
 
     Raises:
-        UsageError: the folder holds a run of other settings or data.
+        UsageError: the folder holds a run of other settings or data, or one that is going on.
         TrainingError: the run cannot go on.
         ExportError: the encoders' weights cannot be used.
     """
@@ -59,8 +60,10 @@ def train(
     digests = known.digests | _weights_digest(config)
     if not restart:
         folder.check(config.as_dict(), digests)
-    with joined_world() as world:
+    with ExitStack() as held:
+        world = held.enter_context(joined_world())
         if world.first:
+            held.enter_context(folder.locked())
             if restart:
                 folder.clear()
             folder.begin(config.as_dict(), digests)

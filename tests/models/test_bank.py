@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
@@ -11,8 +15,11 @@ import pytest
 import torch
 
 from models.sgmn import Sgmn
-from models.training.bank import FeatureBank, build_bank, join
+from models.training.bank import LOCK, FeatureBank, build_bank, join
+from runtime.lock import FileLock
 from runtime.preprocess import frame_input
+from tests.conftest import REPOSITORY
+from tests.models.killed_encoding import USES, encoded
 from tests.models.made_up_bank import COUNT, SHOWN, made_up_corpus, quiet, tokenizer
 from tests.models.tiny_network import fresh_network
 
@@ -111,6 +118,52 @@ def test_what_was_interrupted_is_not_read(tmp_path: Path) -> None:
     counting = Counting(network)
     assert len(_bank(network, tmp_path).frames.cls) == COUNT * SHOWN
     assert counting.calls > 0
+
+
+def _killed(cache: Path, use: int) -> None:
+    program = [sys.executable, "-m", "tests.models.killed_encoding", str(cache), str(use)]
+    ended = subprocess.run(program, cwd=REPOSITORY, timeout=120, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def test_encoding_goes_on_after_a_kill_where_it_was(tmp_path: Path) -> None:
+    whole, uses = encoded(tmp_path / "whole")
+    assert uses == USES
+    for use in (2, 4):
+        cache = tmp_path / str(use)
+        _killed(cache, use)
+        bank, needed = encoded(cache)
+        assert needed == USES - (use - 1), "what was encoded before is not encoded again"
+        assert all(torch.equal(o, t) for o, t in zip(_tensors(bank), _tensors(whole), strict=True))
+        assert not list(cache.rglob("*.parts"))
+
+
+def test_parts_left_behind_by_a_kill_at_the_end_are_removed(tmp_path: Path) -> None:
+    bank = _bank(fresh_network(), tmp_path)
+    (frames,) = tmp_path.rglob("frames.npz")
+    (frames.with_suffix(".parts")).mkdir()
+    again = _bank(fresh_network(), tmp_path)
+    assert torch.equal(again.frames.cls, bank.frames.cls)
+    assert not list(tmp_path.rglob("*.parts"))
+
+
+def test_who_comes_second_waits_to_read(tmp_path: Path) -> None:
+    first, network = _bank(fresh_network(), tmp_path), fresh_network()
+    (folder,) = tmp_path.iterdir()
+    lock, counting, released = FileLock(folder / LOCK), Counting(network), Event()
+    assert lock.acquire()
+
+    def release() -> None:
+        released.set()
+        lock.release()
+
+    timer = Timer(0.3, release)
+    timer.start()
+    second = _bank(network, tmp_path)
+    assert released.is_set()
+    timer.join()
+    assert torch.equal(second.frames.cls, first.frames.cls)
+    assert counting.calls == 0
 
 
 def test_joined_banks_keep_their_products_apart(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import torch
 from click.testing import CliRunner
 
 from models.commands import train
+from models.training.folder import RunFolder
 from models.training.state import load_state
 from models.training.trainer import Trainer
 from runtime.errors import UsageError
@@ -139,3 +140,16 @@ def test_ctrl_c_tells_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert f"The same command goes on with the run in {out}." in answer.stderr
     assert load_state(out / "state" / "heads.safetensors")[0].step == 1
     assert not (out / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:rich")
+def test_a_second_run_in_the_folder_of_one_that_is_going_on_is_refused(tmp_path: Path) -> None:
+    data, config, out = make_grocery(tmp_path / "data"), _settings(tmp_path), tmp_path / "run"
+    with RunFolder(out).locked():
+        with pytest.raises(UsageError, match="another run is going on") as refused:
+            _train(config, data, out, "--restart")
+        assert [path.name for path in out.iterdir()] == ["run.lock"], "nothing was touched"
+    assert "--out" in refused.value.fix
+    _train(config, data, out)
+    assert (out / "checkpoint.safetensors").exists()
+    _train(config, data, out, "--restart")
