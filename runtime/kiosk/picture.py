@@ -25,6 +25,7 @@ def as_jpeg(image: BgrImage) -> bytes:
     coded, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return jpeg.tobytes() if coded else b""
 
+
 PEAK = 1.5
 """How far the most looked at place must be above the mean to be shown."""
 
