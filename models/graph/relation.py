@@ -24,7 +24,7 @@ NO_RIVAL = -2.0
 class RelationReranker(nn.Module):
     """First-stage scores plus evidence from edges; equivariant to the candidates' order.
 
-    s1 = s0 + patch_weight * quality^2 * agreement of places + evidence of all edges. Both additions
+    s1 = s0 + patch_weight * quality * agreement of places + evidence of all edges. Both additions
     start at zero, as the first stage's order.
     """
 
@@ -78,7 +78,7 @@ class RelationReranker(nn.Module):
         profile = look.transpose(1, 2).sort(-1, descending=True).values
         added = self.evidence(torch.cat([profile, facts, lead], -1))[..., 0]
         quality = query[:, self.visual_size, None]
-        matched = scores + self.patch_weight * quality * quality * places
+        matched = scores + self.patch_weight * quality * places
         return (matched + added) * candidate_mask + (1.0 - candidate_mask) * MASKED
 
     def _frame_edges(self, frames: Tensor, mask: Tensor, nodes: Tensor) -> Tensor:

@@ -13,11 +13,11 @@ from models.heads.pooling import TextGuidedPool
 from models.heads.projection import SharedProjection
 from models.heads.temporal import TemporalDifference
 
-CLEAR = 0.3
+CLEAR = 0.36
 """Mean cosine between two frames of a clip from which on it counts as clear."""
 
 LOWEST = 0.3
-"""Least quality of a clip that has frames."""
+"""Least agreement, in units of `CLEAR`, of a clip that has frames."""
 
 
 class SharedParts(nn.Module):
@@ -114,12 +114,13 @@ class QueryHead(nn.Module):
 def _quality(frames: Tensor, mask: Tensor) -> Tensor:
     """How far the frames of a clip agree: [B, 1], 0 to 1.
 
-    The mean cosine of two different frames, in units of what clear clips reach; 1 for one frame
-    and 0 for none. Small, covered or blurred products make frames disagree.
+    The mean cosine of two different frames, in units of what clear clips reach, squared; 1 for one
+    frame and 0 for none. Small, covered or blurred products make frames disagree.
     """
     count = mask.sum(1, keepdim=True)
     total = frames.sum(1)
     pairs = ((total * total).sum(1, keepdim=True) - count) / (count * (count - 1.0)).clamp(min=1.0)
     several = (count - 1.0).clamp(0.0, 1.0)
     agreement = pairs * several + (1.0 - several) * CLEAR
-    return (agreement / CLEAR).clamp(LOWEST, 1.0) * count.clamp(max=1.0)
+    clear = (agreement / CLEAR).clamp(LOWEST, 1.0)
+    return clear * clear * count.clamp(max=1.0)

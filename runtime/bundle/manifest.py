@@ -92,12 +92,12 @@ class PublishRule(_Part):
     """How item vectors are made when a catalog is published."""
 
     memory_share: float = Field(
-        default=0.25,
+        default=0.5,
         ge=0,
         le=1,
         description="of the network's vector in that of an item with photos",
     )
-    bonus: float = Field(default=0.1, description="bias of items without photos beside some with")
+    bonus: float = Field(default=0.16, description="bias of items without photos beside some with")
     hubness: float = Field(
         default=0.5, ge=0, description="less bias the more an item resembles one with photos"
     )
