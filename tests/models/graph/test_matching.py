@@ -85,7 +85,7 @@ def test_candidates_do_not_see_each_other() -> None:
 
 @torch.inference_mode()
 @pytest.mark.parametrize("quality", [1.0, 0.5, 0.0])
-def test_the_reranker_adds_it_by_weight_and_by_the_square_of_the_quality(quality: float) -> None:
+def test_the_reranker_adds_it_by_weight_and_quality(quality: float) -> None:
     reranker, inputs = fresh_network().reranker, _inputs()
     inputs["query"][:, TINY.visual_size] = quality
     reranker.patch_weight.fill_(1.6)
@@ -93,5 +93,5 @@ def test_the_reranker_adds_it_by_weight_and_by_the_square_of_the_quality(quality
         inputs["query_patches"], inputs["frame_mask"], inputs["item_nodes"][:, :, 1:], TINY.views
     )
     assert places.abs().max() > 0.05
-    expected = inputs["scores"] + 1.6 * quality**2 * places
+    expected = inputs["scores"] + 1.6 * quality * places
     assert torch.allclose(reranker(**inputs), expected, atol=1e-6)
