@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +82,9 @@ def evaluate(
     The catalog is built and asked as in a kiosk. A manifest without labels gives predictions only.
     Several tiers and modalities make a table of all combinations in one run.
     """
-    if predictions is not None and not predictions.absolute().parent.is_dir():
-        raise UsageError(
-            f"cannot write {predictions}",
-            why="its folder does not exist",
-            fix=f"mkdir -p {predictions.parent}",
-        )
+    if predictions is not None:
+        read = (manifest, catalog, distractors, enrol, against)
+        _check_output(predictions, [file for file in read if file is not None])
     if data_format != "grocery":
         from models.evaluation.protocols.command import run as run_protocol
 
@@ -112,6 +109,22 @@ def evaluate(
     else:
         found.show()
     return None
+
+
+def _check_output(file: Path, inputs: Sequence[Path]) -> None:
+    """Find out before the long run that its result would have no place, or replace an input."""
+    if not file.absolute().parent.is_dir():
+        raise UsageError(
+            f"cannot write {file}",
+            why="its folder does not exist",
+            fix=f"mkdir -p {file.parent}",
+        )
+    if file.resolve() in [given.resolve() for given in inputs]:
+        raise UsageError(
+            f"cannot write {file}",
+            why="it is one of the files that are read",
+            fix="name another file with --predictions",
+        )
 
 
 @click.command()

@@ -9,7 +9,7 @@
     │   ├── AudioError        a sound track or wav file
     │   ├── FeedError         a catalog feed, a list of photos, or one of their images
     │   └── ClipListError     an evaluation manifest
-    ├── BundleError           the bundle is missing, damaged or too new
+    ├── BundleError           the bundle is missing, damaged or of another version
     ├── CatalogError          the catalog folder is missing, damaged or of another bundle
     ├── EngineError           a submodule cannot be loaded or run
     ├── DeviceError           a camera or microphone cannot be used

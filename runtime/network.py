@@ -89,7 +89,7 @@ class Network(Closable):
         """Verify a bundle and load its submodules.
 
         Raises:
-            BundleError: the bundle is missing, damaged or too new.
+            BundleError: the bundle is missing, damaged or of another schema version.
             EngineError: a submodule does not load.
         """
         bundle = open_bundle(folder)

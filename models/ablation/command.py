@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from runtime.commands.output import json_option, print_json, progress, table
-
-SHOWN = ("easy", "hard", "held", "val L0", "val L3")
+from runtime.commands.output import json_option, print_json, progress
 
 
 @click.command()
@@ -49,7 +47,7 @@ def ablate(
     features: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure what each part of the network is worth.
+    """Measure what each part of the network is worth; prints tables in Markdown.
 
     Every arm is trained on every seed, with products left out and with all. What OUT holds already
     is not measured again; a run that was stopped goes on.
@@ -58,7 +56,8 @@ def ablate(
 
     need_training_packages()
     from models.ablation.arms import read_arms
-    from models.ablation.study import mean_and_deviation, run_study
+    from models.ablation.page import as_markdown
+    from models.ablation.study import run_study
 
     arms = read_arms(arms_file)
     study = run_study(
@@ -67,15 +66,4 @@ def ablate(
     if as_json:
         print_json(study)
         return
-    figures = mean_and_deviation(study)
-    for modality in ("image", "fused"):
-        rows = [
-            (arm.name, *(_cell(figures[arm.name], f"{modality} {group}") for group in SHOWN))
-            for arm in arms
-        ]
-        table(f"R@1 in %, {modality}: mean and deviation over seeds", ("arm", *SHOWN), rows)
-
-
-def _cell(figures: dict[str, tuple[float, float]], name: str) -> str:
-    mean, deviation = figures[name]
-    return f"{100 * mean:.1f} ± {100 * deviation:.1f}"
+    click.echo(as_markdown(study), nl=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -214,8 +215,6 @@ def _photo_vectors(
 
 
 def _item(number: int, product: CorpusItem) -> Item:
-    from pathlib import Path
-
     return Item(
         f"{number:06d}",
         product.title,

@@ -26,17 +26,23 @@ def as_jpeg(image: BgrImage) -> bytes:
     return jpeg.tobytes() if coded else b""
 
 
+PEAK = 1.5
+"""How far the most looked at place must be above the mean to be shown."""
+
+
 def as_overlay(attention: npt.NDArray[np.float32] | None) -> Attention | None:
     """Attention, float32 [P] over a square of patches, stretched to [0, 1].
 
-    None where there is none, where P is no square, or where the network looks everywhere alike.
+    None where there is none, where P is no square, or where the network looks everywhere nearly
+    alike: stretched, chance would look like a finding.
     """
     if attention is None:
         return None
     side = math.isqrt(attention.size)
     values = np.nan_to_num(attention.astype(np.float64).ravel())
     low, high = float(values.min(initial=math.inf)), float(values.max(initial=-math.inf))
-    if side * side != attention.size or not high > low:
+    mean = float(values.sum()) / max(1, values.size)
+    if side * side != attention.size or not high > PEAK * mean:
         return None
     stretched = (values - low) / (high - low)
     return Attention(side, tuple(round(float(weight), 2) for weight in stretched))

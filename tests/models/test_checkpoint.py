@@ -75,7 +75,7 @@ def _without(name: str) -> Callable[[Tensors], Tensors]:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (_without("reranker.evidence.2.bias"), "reranker.evidence.2.bias"),
+        (_without("reranker.evidence.2.weight"), "reranker.evidence.2.weight"),
         (_without("query_head.shared.words.weight"), "shared.words.weight"),
         (lambda t: {**t, "extra": torch.zeros(1)}, "extra"),
         (

@@ -15,7 +15,10 @@ from tests.runtime.running import run_python, run_sgmn
 REPOSITORY = Path(__file__).resolve().parents[2]
 FLOORS = ("runtime", "models", "export", "calibration")
 ABSENT_ON_KIOSKS = ("torch", "onnx", "safetensors", "scipy", "sounddevice")
-HEAVY = ("numpy", "cv2", "onnxruntime", "pydantic", "torch", "av", "PIL", "vosk", "tokenizers")
+HEAVY = (
+    *("numpy", "cv2", "onnxruntime", "pydantic", "torch", "av", "PIL", "vosk", "tokenizers"),
+    *("rapidfuzz", "jellyfish"),
+)
 
 IMPORT_EVERYTHING = """
 import json, sys

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from runtime.catalog.importer import import_feed
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.decision import SHOWN_CANDIDATES
 from runtime.demo.store import Store
 from runtime.events import EventKind
 from runtime.matcher import Matcher, Step
 from runtime.network import Network
+from tests.runtime.conftest import silent
 from tests.runtime.counting import count_runs
 
 STREAM = ("frame_encoder", "text_encoder", "query_head", "reranker")
@@ -57,6 +61,83 @@ def test_each_frame_is_encoded_once(
     matcher.conclude(number / 2)
     steps = len(pictures) + 1
     assert [rows[name] for name in STREAM] == [len(pictures), 0, steps, steps]
+
+
+def test_words_decide_between_products_that_look_alike(
+    matcher: Matcher, pictures: list[np.ndarray]
+) -> None:
+    """The same frames, and each of three sisters is first when it is named."""
+    for name in ("Salted crisps", "Onion crisps", "Pepper crisps"):
+        step = _present(matcher, pictures[:3], f"so here we have the {name.lower()} for you")
+        assert step.candidates[0].title == name
+        matcher.reset()
+
+
+def test_evidence_of_words_is_what_is_added_to_the_first_stage(
+    matcher: Matcher,
+    network: Network,
+    catalog: SqliteCatalog,
+    pictures: list[np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It holds all that was said: the query's words do not count a second time."""
+    frames, heard = matcher.encode_clip(pictures[:3]), matcher.read("the pepper sauce")
+    assert heard.prior is not None
+    query = network.query(frames, heard.text)
+    seen = query.vector[: network.visual_size + 1]
+    monkeypatch.setattr(Network, "rerank", lambda *asked: asked[-1])
+    expected = np.sort(catalog.scores(seen, 0) + heard.prior)[::-1]
+    assert matcher.rank(frames, heard).scores == pytest.approx(expected, abs=1e-5)
+    flat = replace(heard, prior=np.zeros_like(heard.prior))
+    assert matcher.rank([], heard).ids[0] == "sto-003"
+    assert matcher.rank(frames, flat).ids[0] != "sto-003"
+
+
+def test_chatter_does_not_decide(matcher: Matcher, network: Network) -> None:
+    """It fits all products about alike; a title is worth far more than all of it."""
+    chatter = matcher.read("hold on let me turn it around so that you can see it better")
+    named = matcher.read("this is the lemon oil")
+    assert chatter.prior is not None
+    assert named.prior is not None
+    assert np.ptp(chatter.prior) < 0.05 * np.ptp(named.prior)
+
+
+def test_a_denial_lowers_the_sister_it_names(matcher: Matcher, catalog: SqliteCatalog) -> None:
+    rows = {item.title: row for row, item in enumerate(catalog.items())}
+    lemon, pepper = rows["Lemon oil"], rows["Pepper oil"]
+    plain = matcher.read("this is the lemon oil, as pepper oil too").prior
+    denied = matcher.read("this is the lemon oil, not the pepper oil").prior
+    assert plain is not None
+    assert denied is not None
+    assert denied.argmax() == lemon
+    assert denied[lemon] - denied[pepper] > plain[lemon] - plain[pepper] + 0.01
+
+
+def test_the_same_words_are_read_again_when_the_catalog_has_changed(
+    network: Network, demo_store: Store, pictures: list[np.ndarray], tmp_path: Path
+) -> None:
+    folder, digest = tmp_path / "catalog", network.bundle.digest
+    shutil.copytree(demo_store.feed.parent / "images", tmp_path / "images")
+
+    def put(*titles: str) -> None:
+        feed = tmp_path / "feed.csv"
+        rows = [f"p{n},{t},,images/sto-00{n}.jpg" for n, t in enumerate(titles)]
+        feed.write_text("\n".join(["id,title,description,image_link", *rows]), encoding="utf-8")
+        import_feed(feed, folder, network, digest, silent, publisher=network.publisher)
+
+    put("Brown bread", "Green soap")
+    with SqliteCatalog.open(folder, digest) as opened:
+        matcher = Matcher(network, opened)
+        matcher.hear("look at this green soap")
+        assert matcher.step(0.0).candidates[0].product_id == "p1"
+        put("Green soap", "Brown bread", "Blue cup")
+        assert matcher.step(0.5).candidates[0].product_id == "p1", "not seen yet"
+        assert opened.refresh()
+        step = matcher.step(1.0)
+        assert "words" in step.latency_ms
+        assert step.candidates[0].product_id == "p0"
+        assert len(step.candidates) == 3
+        assert "words" not in matcher.step(1.5).latency_ms
 
 
 def test_words_are_encoded_only_when_they_change(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.bundle.manifest import SUBMODULES
+from runtime.catalog.catalog import Item, ItemVectors
 from runtime.engines.onnxruntime_engine import CPU, OnnxRuntimeEngine
 from runtime.errors import BundleError
 from runtime.memory import EncodedFrame
@@ -96,8 +97,61 @@ def test_any_number_of_frames_makes_a_query(network: Network, count: int, speaks
     )
     assert np.isfinite(query.vector).all()
     assert np.isfinite(query.nodes).all()
+    assert np.isfinite(query.patches).all()
     assert np.isfinite(query.attention).all()
     assert query.mask[0].tolist() == [1.0] * count + [0.0] * (network.frames - count)
+
+
+def test_a_vector_is_pictures_quality_and_words(network: Network) -> None:
+    """A clip of one picture repeated is wholly clear; pictures of nothing in common are not."""
+    size, (picture, *others) = network.visual_size, _frames(network, 3)
+    text = _text(network)
+    same = network.query([picture] * 3, text).vector
+    mixed = network.query([picture, *others], None).vector
+    assert np.linalg.norm(same[:size]) == pytest.approx(1, abs=1e-3)
+    assert same[size] == pytest.approx(1, abs=1e-3)
+    assert 0.3 - 1e-3 <= mixed[size] <= 1 + 1e-3
+    assert network.query([], text).vector[: size + 1] == pytest.approx(np.zeros(size + 1))
+    assert len(same) == size + 1 + text.pooled.shape[1]
+    (item,) = network.encode_items(_pictures(network, 1), [("salted crisps", "")])
+    assert item.item[size] == 0, "its bias is set where it is published"
+    assert np.linalg.norm(item.item[:size]) == pytest.approx(1, abs=1e-3)
+
+
+def test_places_of_padding_are_zero_and_others_of_unit_length(network: Network) -> None:
+    query = network.query(_frames(network, 2), None)
+    lengths = np.linalg.norm(query.patches[0], axis=-1)
+    assert lengths[:2] == pytest.approx(np.ones_like(lengths[:2]), abs=1e-3)
+    assert not lengths[2:].any()
+    (item,) = network.encode_items(_pictures(network, 1), [("", "")])
+    assert len(item.nodes) == 1 + lengths.shape[1]
+
+
+def test_places_reach_the_reranker(network: Network) -> None:
+    """What the clip shows place by place moves the scores; that of padding does not."""
+    query = network.query(_frames(network, 2), None)
+    items, nodes = _catalog_side(network, 3)
+    first = items @ query.vector
+    clean = network.rerank(query, items, nodes, first)
+    for frame, matters in ((0, True), (2, False)):
+        patches = query.patches.copy()
+        patches[0, frame] = nodes[1, 1:]
+        moved = network.rerank(replace(query, patches=patches), items, nodes, first)
+        assert (np.abs(moved - clean).max() > 1e-3) == matters
+    assert moved == pytest.approx(clean, abs=1e-5)
+
+
+def test_the_publisher_has_the_bundle_s_constants(network: Network) -> None:
+    rule = network.bundle.manifest.publish
+    items = [Item(name, "", "", Path("x")) for name in ("a", "b")]
+    visual = np.zeros(network.visual_size, np.float32)
+    visual[0] = 1
+    vector = np.concatenate([visual, np.zeros(5, np.float32)])
+    made = network.publisher.publish(
+        items, [ItemVectors(vector, np.zeros((1, 1), np.float32))] * 2, {"a": visual[None]}
+    )
+    above = 1 - rule.usual
+    assert made.items[1, network.visual_size] == pytest.approx(rule.bonus - rule.hubness * above)
 
 
 def test_frames_beyond_the_window_are_not_seen(network: Network) -> None:
@@ -165,13 +219,12 @@ def test_reranking_does_not_depend_on_the_order_of_the_candidates(network: Netwo
 def test_rubbish_behind_masked_frames_does_not_reach_the_reranker(network: Network) -> None:
     query = network.query(_frames(network, 2), None)
     items, nodes = _catalog_side(network, 3)
-    rubbish = query.nodes.copy()
-    rubbish[0, 2:] = 7.0
+    rubbish, places = query.nodes.copy(), query.patches.copy()
+    rubbish[0, 2:] = places[0, 2:] = 7.0
     first = items @ query.vector
     clean = network.rerank(query, items, nodes, first)
-    assert network.rerank(replace(query, nodes=rubbish), items, nodes, first) == pytest.approx(
-        clean, abs=1e-4
-    )
+    spoilt = replace(query, nodes=rubbish, patches=places)
+    assert network.rerank(spoilt, items, nodes, first) == pytest.approx(clean, abs=1e-4)
 
 
 def test_a_photo_is_a_wordless_query_of_one_frame(network: Network) -> None:

@@ -254,12 +254,14 @@ def test_a_product_outside_the_catalog_is_an_error(shop: Shop) -> None:
         _run(shop, manifest=shop.manifest(clip_line("c1", "red", product_id="pink")))
 
 
-def test_predictions_do_not_replace_what_is_read(shop: Shop) -> None:
-    manifest = shop.manifest(RIGHT)
-    for given in (manifest, shop.catalog):
+def test_predictions_do_not_replace_what_is_read(shop: Shop, tmp_path: Path) -> None:
+    manifest, earlier = shop.manifest(RIGHT), tmp_path / "earlier.jsonl"
+    earlier.write_text("{}\n", encoding="utf-8")
+    for given in (manifest, shop.catalog, earlier):
         before = given.read_bytes()
+        places = ("--predictions", str(given), "--against", str(earlier))
         with pytest.raises(UsageError, match="files that are read"):
-            _run(shop, "--predictions", str(given), manifest=manifest)
+            _run(shop, *places, manifest=manifest)
         assert given.read_bytes() == before
 
 

@@ -59,6 +59,12 @@ def test_an_item_is_its_photos_mixed_with_what_the_network_knows() -> None:
     assert made.nodes[:, 0, 0].tolist() == [0, 1]
 
 
+def test_photos_that_differ_weigh_as_much_as_ones_that_agree() -> None:
+    made = publish(shop((1, 0)), {"p0": [(0, 5), (0.1, 0)]})
+    mixed = 0.75 * np.sqrt([0.5, 0.5]) + [0.25, 0]
+    assert made.items[0, :BIAS] == pytest.approx(mixed / np.linalg.norm(mixed))
+
+
 def test_photos_count_alike_whatever_their_length() -> None:
     rule = RULE.model_copy(update={"memory_share": 0.0})
     made = publish(shop((1, 0)), {"p0": [(0, 5), (0.1, 0)]}, rule)

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from runtime.bundle.manifest import Decision
+from runtime.bundle.manifest import Decision, PublishRule
 from runtime.catalog.catalog import Item, ItemVectors
 from runtime.catalog.feed import read_feed
+from runtime.catalog.publisher import PhotoPublisher
 from runtime.decision import SHOWN_CANDIDATES, Hysteresis, confidences, verdict
 from runtime.demo.store import shipped_store
 from runtime.events import Candidate
@@ -27,6 +28,7 @@ class ColourNetwork:
     """The parts of `runtime.network.Network` that are used around a matcher."""
 
     image_size = 64
+    publisher = PhotoPublisher(PublishRule())
     providers: ClassVar = {"frame_encoder": "colours", "reranker": "colours"}
     bundle = SimpleNamespace(
         digest="0" * 64,

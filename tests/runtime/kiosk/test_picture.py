@@ -23,12 +23,14 @@ def test_large_frames_are_shrunk(shape: tuple[int, int], shown: tuple[int, int])
 
 
 def test_attention_is_stretched_over_its_square() -> None:
-    overlay = as_overlay(np.array([0.2, 0.4, 0.3, 0.2], np.float32))
+    overlay = as_overlay(np.array([0.1, 0.5, 0.3, 0.1], np.float32))
     assert overlay is not None
     assert (overlay.side, overlay.weights) == (2, (0.0, 1.0, 0.5, 0.0))
 
 
-@pytest.mark.parametrize("weights", [[], [1.0, 2.0, 3.0], [0.25] * 4, [float("nan")] * 4])
+@pytest.mark.parametrize(
+    "weights", [[], [1.0, 2.0, 3.0], [0.25] * 4, [0.2, 0.3, 0.26, 0.24], [float("nan")] * 4]
+)
 def test_attention_that_says_nothing_is_left_out(weights: list[float]) -> None:
     assert as_overlay(np.array(weights, np.float32)) is None
     assert as_overlay(None) is None
