@@ -1,8 +1,8 @@
 """Multi-modal mining of hard negatives (spec 3.4, B9): by likeness and by group of look-alikes.
 
 The publication mines clips for every item; `Pairs.swapped` gives that direction, plain pairs give
-items for every clip. Candidates are the batch itself, or the batch joined with a `MemoryQueue`'s
-rows. Nothing is drawn: equal scores are taken in the order of their index.
+items for every clip. Candidates are the batch itself, over all processes, in which look-alikes come
+together. Nothing is drawn: equal scores are taken in the order of their index.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Clips with their items, as mining and the memory queue see them."""
+"""Clips with their items, as mining sees them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 
@@ -15,7 +14,7 @@ class Pairs:
     Attributes:
         clips: first-stage vectors of clips, [N, V].
         items: first-stage vectors of items, [N, V].
-        products: ids, int64 [N]; below 0 for an empty row.
+        products: ids, int64 [N]; below 0 where unknown.
         groups: ids of look-alike groups, int64 [N]; below 0 where unknown.
     """
 
@@ -34,12 +33,3 @@ class Pairs:
     def swapped(self) -> Pairs:
         """Clips and items exchanged, to look from the other side."""
         return Pairs(self.items, self.clips, self.products, self.groups)
-
-    def joined(self, other: Pairs) -> Pairs:
-        """These rows, then the other's."""
-        return Pairs(
-            torch.cat([self.clips, other.clips]),
-            torch.cat([self.items, other.items]),
-            torch.cat([self.products, other.products]),
-            torch.cat([self.groups, other.groups]),
-        )

@@ -34,7 +34,8 @@ def kept(
     """
     whole, parts = place.with_suffix(".npz"), place.with_suffix(".parts")
     if whole.exists():
-        arrays = _read(whole)
+        # With the label as well: large ones take their time to read.
+        (arrays,) = [_read(path) for path in progress([whole], label=label, total=1)]
     else:
         parts.mkdir(exist_ok=True)
         _fill(parts, count, make, progress, label)

@@ -72,7 +72,9 @@ def fit(
 
 def set_start(run: Run, bank: FeatureBank, allowed: set[int]) -> None:
     """Set what needs no gradients, anew at each call: it takes seconds."""
-    on_processor(run, lambda: set_closed_form(run.network, bank, allowed, run.config.closed_form))
+    config = run.config.closed_form
+    for _ in run.progress(range(1), label="Closed form", total=1):
+        on_processor(run, lambda: set_closed_form(run.network, bank, allowed, config))
 
 
 def fill_memory(run: Run, bank: FeatureBank, allowed: set[int]) -> None:

@@ -138,6 +138,20 @@ def test_encoding_goes_on_after_a_kill_where_it_was(tmp_path: Path) -> None:
         assert not list(cache.rglob("*.parts"))
 
 
+def test_what_is_read_is_shown_as_what_is_encoded(tmp_path: Path) -> None:
+    shown: list[list[str]] = []
+
+    def show(items: Any, *, label: str, total: int) -> Any:
+        assert total == len(items)
+        shown[-1].append(label)
+        return iter(items)
+
+    for _ in range(2):
+        shown.append([])
+        build_bank(made_up_corpus(), fresh_network(), tokenizer(), tmp_path, show)
+    assert shown[0] == shown[1] == ["Shop pictures", "Titles", "Frames", "Sentences"]
+
+
 def test_parts_left_behind_by_a_kill_at_the_end_are_removed(tmp_path: Path) -> None:
     bank = _bank(fresh_network(), tmp_path)
     (frames,) = tmp_path.rglob("frames.npz")

@@ -92,7 +92,6 @@ def test_a_batch_of_one_and_one_of_one_product_give_zero_with_finite_gradients()
 
 
 def test_extra_columns_are_extra_negatives() -> None:
-    """A queue's columns behind the batch's."""
     scores, target = _scores(3, 7), torch.arange(3)
     right = torch.eye(3, 7, dtype=torch.bool)
     assert torch.allclose(

@@ -1,4 +1,4 @@
-"""Hard negatives and the queue they may come from."""
+"""Hard negatives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch import Tensor
 from models.heads.norms import unit
 from models.losses.mining import HardNegatives, Mining, hardest, likeness
 from models.losses.pairs import Pairs
-from models.losses.queue import MemoryQueue
 
 VISUAL, TEXT = 6, 4
 BY_LIKENESS = Mining(siblings="by likeness")
@@ -121,55 +120,8 @@ def test_mining_has_no_gradient() -> None:
     assert not likeness(pairs, pairs, VISUAL, Mining(within=1.0)).requires_grad
 
 
-def _full_queue() -> MemoryQueue:
-    queue = MemoryQueue(5, VISUAL + TEXT)
-    queue.push(_pairs([1, 2, 3]))
-    queue.push(_pairs([4, 5, 6], groups=[0, 1, 2], seed=1))
-    return queue
-
-
-def test_the_queue_keeps_the_last_pairs() -> None:
-    kept, new = _full_queue().pairs(), _pairs([4, 5, 6], seed=1)
-    assert kept.products.tolist() == [6, 2, 3, 4, 5]
-    assert kept.groups.tolist() == [2, -1, -1, 0, 1]
-    assert torch.equal(kept.items[0], new.items[2])
-    assert torch.equal(kept.clips[3:], new.clips[:2])
-
-
-def test_more_than_fits_keeps_the_last() -> None:
-    queue = MemoryQueue(2, VISUAL + TEXT)
-    queue.push(_pairs([1, 2, 3, 4, 5]))
-    assert sorted(queue.pairs().products.tolist()) == [4, 5]
-
-
-def test_nothing_of_the_queue_has_a_gradient_or_changes_later() -> None:
-    queue, pairs = MemoryQueue(3, VISUAL + TEXT), _pairs([1, 2])
-    pairs.clips.requires_grad_()
-    queue.push(pairs)
-    kept = queue.pairs()
-    queue.push(_pairs([8, 9], seed=4))
-    assert not kept.clips.requires_grad
-    assert kept.products.tolist() == [1, 2, -1]
-    assert torch.equal(kept.clips[:2], pairs.clips)
-
-
-def test_a_resumed_queue_goes_on_exactly() -> None:
-    queue, resumed = _full_queue(), MemoryQueue(5, VISUAL + TEXT)
-    state = queue.state_dict()
-    assert all(isinstance(value, Tensor) for value in state.values())
-    resumed.load_state_dict(state)
-    for one in (queue, resumed):
-        one.push(_pairs([7, 8], seed=2))
-    ours, theirs = queue.pairs(), resumed.pairs()
-    assert ours.products.tolist() == theirs.products.tolist() == [6, 7, 8, 4, 5]
-    assert torch.equal(ours.items, theirs.items)
-
-
-def test_the_queue_gives_negatives_but_no_empty_rows_and_no_positives() -> None:
-    queue, batch = MemoryQueue(4, VISUAL + TEXT), _pairs([1, 2])
-    queue.push(_pairs([2, 3], seed=1))
-    candidates = batch.joined(queue.pairs())
-    found = hardest(batch, candidates, VISUAL, Mining(negatives=4))
-    mined = [{int(candidates.products[c]) for c in row} for row in _mined(found)]
-    assert mined == [{2, 3}, {1, 3}]
-    assert [len(row) for row in _mined(found)] == [3, 2]
+def test_an_unknown_product_is_nobodys_negative() -> None:
+    """It may be the right one."""
+    pairs = _pairs([1, -1, 2])
+    mined = _mined(hardest(pairs, pairs, VISUAL, Mining()))
+    assert (mined[0], mined[2]) == ([2], [0])

@@ -11,10 +11,14 @@ import signal
 import sys
 from pathlib import Path
 
+import torch
+
 import models.training.run  # noqa: F401 - loaded once, before the children
 from models.commands import train
 from models.training.trainer import Trainer
 
+# As in the process that compares: bit for bit holds for an equal number of threads.
+torch.set_num_threads(1)
 CHANGES = {"open", "os.rename", "os.mkdir", "os.truncate"}
 _advance = Trainer._advance
 

@@ -22,6 +22,7 @@ from runtime.errors import UsageError
 from tests.conftest import REPOSITORY
 from tests.models.made_up_shop import make_grocery
 
+torch.set_num_threads(1)
 KILLS = 10
 LOGS = ("log.csv", "validation.csv", "projection.csv")
 SETTINGS = """
