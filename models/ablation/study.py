@@ -110,7 +110,7 @@ def _check_shared(arms: Sequence[Arm]) -> None:
 
 
 def _known(out: Path, arms: Sequence[Arm], folds: int) -> dict[str, Any]:
-    about = {
+    about: dict[str, Any] = {
         "configs": {arm.name: arm.config.as_dict() for arm in arms},
         "folds": folds,
         "git": git_state(),

@@ -60,8 +60,9 @@ def test_training_easy_and_hard_photos_are_disjoint() -> None:
         for product, training in fold.training.items():
             easy, hard = _asked(fold, "easy", product), _asked(fold, "hard", product)
             own = set(range(product * SHOWN, (product + 1) * SHOWN))
-            assert easy and hard and training
-            assert not set(training) & easy and not set(training) & hard and not easy & hard
+            assert all((easy, hard, training))
+            assert not set(training) & (easy | hard)
+            assert not easy & hard
             assert set(training) | easy | hard == own
             assert max(training) < min(easy), "easy queries take the last photos of the rest"
 

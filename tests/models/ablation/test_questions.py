@@ -39,7 +39,7 @@ def _speech(chatter: bool = True) -> Speech:
 def _drawn(speech: Speech, product: int) -> Counter[tuple[str | None, str]]:
     rng = np.random.default_rng(1)
     draws = [speech.draw(product, rng) for _ in range(2000)]
-    return Counter((said and said.text, kind) for said, kind in draws)
+    return Counter((said.text if said else None, kind) for said, kind in draws)
 
 
 def test_sentences_are_sorted_by_product_and_kind() -> None:

@@ -133,7 +133,9 @@ def test_a_second_call_measures_nothing_again(ablation: Ablation) -> None:
 
 def test_a_changed_arm_alone_is_measured_again(ablation: Ablation) -> None:
     asked = ablation.watch()
-    ablation.run(ablation.arms(ARMS.replace("[[arm]]\nname = \"plain\"\n", "[[arm]]\nname = \"plain\"\n[arm.change.closed_form]\nshrink = 1.0\n")))  # fmt: skip
+    name = 'name = "plain"\n'
+    changed = ARMS.replace(name, f"{name}[arm.change.closed_form]\nshrink = 1.0\n")
+    ablation.run(ablation.arms(changed))
     assert asked == [("plain", 1)]
     found = ablation.stored()
     assert list(found["arms"]) == ["plain", "trained"], "in the order of the file"
@@ -172,7 +174,8 @@ def test_a_stopped_study_keeps_what_it_has(ablation: Ablation) -> None:
 
 def test_a_study_gives_the_same_figures_twice(ablation: Ablation) -> None:
     ablation.out.unlink()
-    again = json.loads(ablation.run(ablation.arms(), "--json", "--features", str(ablation.root / "out" / "features")))  # fmt: skip
+    features = str(ablation.root / "out" / "features")
+    again = json.loads(ablation.run(ablation.arms(), "--json", "--features", features))
     assert again["arms"] == ablation.printed["arms"]
 
 
@@ -183,3 +186,32 @@ def test_arms_of_other_pictures_or_encoders_are_refused(ablation: Ablation, chan
     arms = read_arms(ablation.arms(ARMS + f'[[arm]]\nname = "other"\n{change}\n'))
     with pytest.raises(UsageError, match="'plain' and 'other' cannot be compared"):
         run_study(arms, ablation.root / "data", ablation.out, quiet, seeds=[1], folds=1)
+
+
+def test_held_products_are_neither_trained_on_nor_published_with_photos(ablation: Ablation) -> None:
+    """Of three products with photos and four folds one is held out; then all are shown."""
+    trained: list[tuple[int, set[int] | None, set[int]]] = []
+    published: list[set[int]] = []
+    fit, publish = study.fit, study.publish
+
+    def fitting(run: Any, bank: Any, groups: Any, *, allowed: set[int] | None) -> None:
+        shown = {product for product, source, _ in bank.shots if source in ("photo", "clip")}
+        trained.append((run.config.seed, allowed, shown))
+        fit(run, bank, groups, allowed=allowed)
+
+    def publishing(network: Any, bank: Any, products: Any, photos: Any) -> Any:
+        published.append(set(photos))
+        return publish(network, bank, products, photos)
+
+    ablation.monkey.setattr(study, "fit", fitting)
+    ablation.monkey.setattr(study, "publish", publishing)
+    ablation.out.unlink()
+    ablation.run(ablation.arms(), "--features", str(ablation.root / "out" / "features"))
+    for (seed, allowed, shown), whole in zip(trained[::2], trained[1::2], strict=True):
+        assert allowed is not None
+        assert (seed, len(allowed)) == (1, 2)
+        assert shown == allowed
+        assert whole[:2] == (1, None)
+        assert len(whole[2]) == 3
+        assert published[:2] == [allowed, whole[2]]
+    assert published[2:] == published[:2], "both arms are asked the same"
