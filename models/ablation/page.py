@@ -39,11 +39,13 @@ def _table(
     names = [COLUMNS.get(group, group) for group in groups]
     lines = [f"**{title}**", "", f"| arm | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for arm, found in figures.items():
-        cells = [_cell(found[f"{modality} {group}"]) for group in groups]
+        cells = [_cell(found.get(f"{modality} {group}")) for group in groups]
         lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(figure: tuple[float, float]) -> str:
+def _cell(figure: tuple[float, float] | None) -> str:
+    if figure is None:
+        return "-"
     mean, deviation = figure
     return f"{100 * mean:.1f} ± {100 * deviation:.1f}"

@@ -33,11 +33,16 @@ class Speech:
     by_product: Mapping[int, Mapping[str, Sequence[int]]]
     chatter: Sequence[int]
 
-    def draw(self, product: int, rng: np.random.Generator) -> tuple[Sentence, str]:
-        """A sentence for a product, and its kind; each kind as often as salespeople use it."""
+    def draw(self, product: int, rng: np.random.Generator) -> tuple[Sentence | None, str]:
+        """A sentence for a product, and its kind; each kind as often as salespeople use it.
+
+        None where the corpus has nothing that fits.
+        """
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
         own = self.by_product.get(product, {})
         rows = self.chatter if kind == "chat" else own.get(kind) or _any(own) or self.chatter
+        if not rows:
+            return None, kind
         return self.sentences[int(rng.choice(np.array(rows)))], kind
 
 

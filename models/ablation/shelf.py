@@ -23,7 +23,7 @@ from runtime.catalog.catalog import Item, ItemVectors
 from runtime.catalog.publisher import PhotoPublisher
 from runtime.lexical.denial import split_denials
 from runtime.lexical.spoken import SpokenEvidence
-from runtime.text import TextTokenizer
+from runtime.text import TextTokenizer, clean
 
 BATCH = 32
 
@@ -90,7 +90,7 @@ def read_sentences(network: Sgmn, tokenizer: TextTokenizer, texts: Sequence[str]
     length, size = network.config.text_tokens, network.config.text_size
     found = []
     for text in texts:
-        asserted = split_denials(text).asserted
+        asserted = split_denials(clean(text)).asserted
         pooled, tokens = torch.zeros(1, size), torch.zeros(1, length, size)
         mask = torch.zeros(1, length)
         if tokenizer.says_something(asserted):
@@ -201,7 +201,7 @@ def _prior(network: Sgmn, shelf: Shelf, evidence: SpokenEvidence, said: Sentence
         return torch.zeros(len(shelf.items))
     spoken = unit(network.shared.words(said.pooled))[0]
     alike = shelf.items[:, network.config.visual_size + 1 :] @ spoken
-    return torch.from_numpy(evidence.weigh(split_denials(said.text), alike.numpy()))
+    return torch.from_numpy(evidence.weigh(split_denials(clean(said.text)), alike.numpy()))
 
 
 def _photo_vectors(

@@ -26,6 +26,7 @@ from models.training.bank import FeatureBank, build_bank
 from models.training.folder import RunFolder, code_versions, git_state
 from models.training.run import new_network
 from models.training.stages import Progress, Run, fit
+from runtime.errors import UsageError
 from runtime.machine import describe
 from runtime.text import TextTokenizer
 
@@ -76,41 +77,57 @@ def run_study(
 
     Returns:
         The contents of ``out``.
+
+    Raises:
+        UsageError: the arms do not share their encoders and data.
     """
+    _check_shared(arms)
     known = _known(out, arms, folds)
-    todo = [
-        (arm, s) for s in seeds for arm in arms if str(s) not in known["arms"].get(arm.name, {})
-    ]
+    todo = [(arm, s) for s in seeds for arm in arms if str(s) not in known["arms"][arm.name]]
     if not todo:
-        return known
+        # What measured it stands in the file, whatever code and machine read it now.
+        found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return {**found, "configs": known["configs"], "arms": known["arms"]}
     out.parent.mkdir(parents=True, exist_ok=True)
     setting = _setting(arms[0], data, cache or out.parent / "features", progress)
     for arm, seed in progress(todo, label="Arms", total=len(todo)):
         measured = _measure(arm, seed, setting, folds)
-        known["arms"].setdefault(arm.name, {})[str(seed)] = measured
+        known["arms"][arm.name][str(seed)] = measured
         write_whole(out, json.dumps(known, indent=1).encode() + b"\n")
     return known
 
 
+def _check_shared(arms: Sequence[Arm]) -> None:
+    first = arms[0].config
+    for arm in arms[1:]:
+        for section in ("preset", "weights", "data"):
+            if getattr(arm.config, section) != getattr(first, section):
+                raise UsageError(
+                    f"the arms {arms[0].name!r} and {arm.name!r} cannot be compared",
+                    why=f"they differ in {section}, and all arms share encoded pictures",
+                    fix=f"set {section} in the base, or make two studies",
+                )
+
+
 def _known(out: Path, arms: Sequence[Arm], folds: int) -> dict[str, Any]:
-    about = {
+    about: dict[str, Any] = {
         "configs": {arm.name: arm.config.as_dict() for arm in arms},
         "folds": folds,
         "git": git_state(),
         "versions": code_versions(),
         "machine": describe(),
-        "arms": {},
+        "arms": {arm.name: {} for arm in arms},
     }
     if not out.exists():
         return about
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     same = json.loads(json.dumps(about["configs"]))
     kept = {
-        name: result
-        for name, result in found["arms"].items()
-        if found["folds"] == folds and found["configs"].get(name) == same.get(name)
+        name: found["arms"].get(name, {})
+        for name in same
+        if found["folds"] == folds and found["configs"].get(name) == same[name]
     }
-    return {**about, "arms": kept}
+    return {**about, "arms": {**about["arms"], **kept}}
 
 
 def _setting(arm: Arm, data: Path, cache: Path, progress: Progress) -> Setting:
@@ -137,7 +154,7 @@ def _sentences(
 
 
 def _measure(arm: Arm, seed: int, setting: Setting, folds: int) -> dict[str, float]:
-    """R@1 by group and modality, over folds and on validation clips."""
+    """R@1 by group and modality, over folds and on validation clips; none where none asked."""
     config = replace(arm.config, seed=seed)
     found: dict[str, list[float]] = defaultdict(list)
     groups = [item.group for item in setting.corpus.items]
@@ -172,11 +189,14 @@ def _judged(network: Sgmn, setting: Setting, fold: Fold, seed: int) -> dict[str,
     fused = hits(network, setting.bank, shelf, fold.queries, [s for s, _ in said])
     found: dict[str, float] = {}
     for group in GROUPS:
-        mine = np.array([query.group == group for query in fold.queries])
-        found[f"image {group}"] = float(image[mine].mean())
-        found[f"fused {group}"] = float(fused[mine].mean())
-    chatter = np.array([kind == "chat" for _, kind in said])
-    found["fused chatter"] = float(fused[chatter].mean())
+        mine = np.array([query.group == group for query in fold.queries], bool)
+        # A small shop may have no query of a group.
+        if mine.any():
+            found[f"image {group}"] = float(image[mine].mean())
+            found[f"fused {group}"] = float(fused[mine].mean())
+    chatter = np.array([kind == "chat" for _, kind in said], bool)
+    if chatter.any():
+        found["fused chatter"] = float(fused[chatter].mean())
     return found
 
 
@@ -203,12 +223,12 @@ def mean_and_deviation(study: Mapping[str, Any]) -> dict[str, dict[str, tuple[fl
     """Mean and standard deviation over seeds of every figure of every arm."""
     table: dict[str, dict[str, tuple[float, float]]] = {}
     for arm, by_seed in study["arms"].items():
-        runs = list(by_seed.values())
+        values: dict[str, list[float]] = defaultdict(list)
+        for run in by_seed.values():
+            for name, value in run.items():
+                values[name].append(value)
         table[arm] = {
-            name: (
-                float(np.mean([run[name] for run in runs])),
-                float(np.std([run[name] for run in runs], ddof=1)) if len(runs) > 1 else 0.0,
-            )
-            for name in runs[0]
+            name: (float(np.mean(some)), float(np.std(some, ddof=1)) if len(some) > 1 else 0.0)
+            for name, some in values.items()
         }
     return table
