@@ -45,7 +45,7 @@ SAID = [
     "look at the red milk",
     "the pear, not the red milk",
     "not the blue tea",
-    "ＧＲＥＥＮ　ＰＬＵＭ",
+    "the green plum, ｎｏｔ the red milk",
     "...",
 ]
 Picture = npt.NDArray[np.uint8]
