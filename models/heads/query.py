@@ -13,10 +13,10 @@ from models.heads.pooling import TextGuidedPool
 from models.heads.projection import SharedProjection
 from models.heads.temporal import TemporalDifference
 
-CLEAR = 0.36
+CLEAR = 0.3
 """Mean cosine between two frames of a clip from which on it counts as clear."""
 
-LOWEST = 0.3
+LOWEST = 0.36
 """Least agreement, in units of `CLEAR`, of a clip that has frames."""
 
 

@@ -97,9 +97,9 @@ class PublishRule(_Part):
         le=1,
         description="of the network's vector in that of an item with photos",
     )
-    bonus: float = Field(default=0.16, description="bias of items without photos beside some with")
+    bonus: float = Field(default=0.11, description="bias of items without photos beside some with")
     hubness: float = Field(
-        default=0.5, ge=0, description="less bias the more an item resembles one with photos"
+        default=0.35, ge=0, description="less bias the more an item resembles one with photos"
     )
     usual: float = Field(default=0.67, description="resemblance at which only the bonus counts")
     least: float = Field(default=0.55, description="less resemblance than this gives no more bias")

@@ -40,7 +40,7 @@ class ClosedFormConfig(Section):
     share: Part = 0.5
     ridge: Rate = 1.0
     picture_share: Part = 0.6
-    patch_weight: Weight = 1.2
+    patch_weight: Weight = 0.83
 
 
 @dataclass(frozen=True)
