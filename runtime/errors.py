@@ -10,6 +10,7 @@
     │   ├── FeedError         a catalog feed, a list of photos, or one of their images
     │   └── ClipListError     an evaluation manifest
     ├── BundleError           the bundle is missing, damaged or of another version
+    │   └── SignatureError    it is not signed, or not by a key that this device trusts
     ├── CatalogError          the catalog folder is missing, damaged or of another bundle
     ├── EngineError           a submodule cannot be loaded or run
     ├── DeviceError           a camera or microphone cannot be used
@@ -19,7 +20,9 @@
     ├── StorageError          the disk is full or a folder cannot be written
     ├── DependencyError       an optional package or program is not installed
     ├── TrainingError         a training run cannot go on
-    └── ExportError           a checkpoint cannot be turned into a bundle
+    ├── ExportError           a checkpoint cannot be turned into a bundle
+    ├── BuildError            TensorRT engines cannot be built
+    └── BudgetError           a precision plan loses more accuracy than allowed
 """
 
 from __future__ import annotations
@@ -108,6 +111,12 @@ class BundleError(SgmnError):
     exit_code = 4
 
 
+class SignatureError(BundleError):
+    """A bundle is not signed, was changed after signing, or its key is not trusted."""
+
+    code = "signature"
+
+
 class CatalogError(SgmnError):
     """A catalog folder is missing, damaged or was built with another bundle."""
 
@@ -174,3 +183,17 @@ class ExportError(SgmnError):
 
     code = "export"
     exit_code = 11
+
+
+class BuildError(SgmnError):
+    """TensorRT engines cannot be built here, or what was built is not what was asked for."""
+
+    code = "build"
+    exit_code = 13
+
+
+class BudgetError(SgmnError):
+    """The precision plan that ships loses more accuracy than its budget."""
+
+    code = "budget"
+    exit_code = 14

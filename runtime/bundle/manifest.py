@@ -124,6 +124,10 @@ class Manifest(_Part):
     patches: int = Field(gt=0, description="P: patch tokens of a frame")
     shortlist: int = Field(gt=0, description="K: candidates of the re-ranker")
     submodules: dict[str, Submodule]
+    tensorrt: dict[str, Submodule] = Field(
+        default_factory=dict,
+        description="graphs that TensorRT engines are built from; none, or all five",
+    )
     preprocessing: Preprocessing
     text: TextInput
     sampling: Sampling

@@ -130,10 +130,12 @@ def _check_version(folder: Path, version: int) -> None:
 
 
 def _check_parts(folder: Path, manifest: Manifest) -> None:
-    if set(manifest.submodules) != set(SUBMODULES):
-        odd = sorted(set(SUBMODULES) ^ set(manifest.submodules))
-        raise _damaged(folder, f"missing or unknown submodules: {', '.join(odd)}")
-    needed = [part.file for part in manifest.submodules.values()] + [manifest.text.tokenizer]
+    for parts in (manifest.submodules, manifest.tensorrt):
+        odd = sorted(set(SUBMODULES) ^ set(parts))
+        if odd and (parts or parts is manifest.submodules):
+            raise _damaged(folder, f"missing or unknown submodules: {', '.join(odd)}")
+    graphs = [*manifest.submodules.values(), *manifest.tensorrt.values()]
+    needed = [part.file for part in graphs] + [manifest.text.tokenizer]
     for name in needed:
         safe_path(folder, name)
         if name not in manifest.files:

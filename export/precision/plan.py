@@ -1,0 +1,112 @@
+"""A precision plan: for one target, the precision of every submodule and the blocks held back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from runtime.bundle.manifest import SUBMODULES
+from runtime.errors import UsageError
+
+Precision = Literal["fp32", "fp16", "int8"]
+Target = Literal["cpu", "tensorrt"]
+Method = Literal["minmax", "entropy", "percentile"]
+
+
+@dataclass(frozen=True)
+class SubmodulePlan:
+    """The precision of one submodule.
+
+    Attributes:
+        precision: of its blocks.
+        held: blocks that stay at ``held_precision``; names of `export.precision.blocks`.
+        held_precision: at least as exact as ``precision``.
+    """
+
+    precision: Precision = "fp32"
+    held: tuple[str, ...] = ()
+    held_precision: Precision = "fp32"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the ranges of INT8 activations are found.
+
+    Attributes:
+        method: minmax, entropy or percentile.
+        pictures: how many are drawn.
+        seed: of the draw.
+    """
+
+    method: Method = "minmax"
+    pictures: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PrecisionPlan:
+    """Precision of a whole bundle for one target.
+
+    Attributes:
+        name: short and unique within a report, as in file names.
+        target: ``cpu`` (uint8 activations) or ``tensorrt`` (symmetric int8); a graph made for one
+            is never judged on the other.
+        submodules: the five; those that are missing are FP32.
+        calibration: of the INT8 blocks.
+    """
+
+    name: str
+    target: Target
+    submodules: Mapping[str, SubmodulePlan] = field(default_factory=dict)
+    calibration: Calibration = Calibration()
+
+    def of(self, submodule: str) -> SubmodulePlan:
+        """The plan of one submodule."""
+        return self.submodules.get(submodule, SubmodulePlan())
+
+    def with_submodule(self, name: str, submodule: str, plan: SubmodulePlan) -> PrecisionPlan:
+        """A plan of another name that differs in one submodule."""
+        return replace(self, name=name, submodules={**self.submodules, submodule: plan})
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields, all five submodules stated."""
+        return {
+            "name": self.name,
+            "target": self.target,
+            "submodules": {name: asdict(self.of(name)) for name in SUBMODULES},
+            "calibration": asdict(self.calibration),
+        }
+
+    def digest(self) -> str:
+        """Hex SHA-256 of what the plan does; its name is not part of it."""
+        fields = {key: value for key, value in self.as_dict().items() if key != "name"}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def plan_from_dict(fields: Mapping[str, Any]) -> PrecisionPlan:
+    """Read a plan, as of TOML or JSON.
+
+    Raises:
+        UsageError: a field is unknown or not of the right kind.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    odd = set(fields.get("submodules", {})) - set(SUBMODULES)
+    if odd:
+        raise _refused(f"there is no submodule {', '.join(sorted(odd))}")
+    try:
+        return TypeAdapter(PrecisionPlan).validate_python(dict(fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _refused(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _refused(why: str) -> UsageError:
+    return UsageError(
+        "the precision plan cannot be read",
+        why=why,
+        fix="correct it as docs/guides/precision.md describes",
+    )
