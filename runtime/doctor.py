@@ -187,7 +187,7 @@ def check_onnxruntime() -> Iterator[Finding]:
     """The execution providers that could be used."""
     import onnxruntime
 
-    from runtime.engines.onnxruntime_engine import CPU
+    from runtime.engines.sessions import CPU
 
     available = onnxruntime.get_available_providers()
     if CPU in available:
