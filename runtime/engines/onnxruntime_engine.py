@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.engines.binding import Binding
 from runtime.engines.engine import Array, TensorSpec
-from runtime.engines.sessions import CPU, PROVIDERS, open_session, providers_used
+from runtime.engines.sessions import CPU, NAMES, open_session, providers_used
 from runtime.engines.settings import EngineSettings
 from runtime.errors import EngineError
 from runtime.lifecycle import Openable
@@ -42,7 +42,7 @@ class OnnxRuntimeEngine(Openable):
         self._outputs = outputs
         self._settings = settings
         self._precision = precision
-        self._asked = PROVIDERS[settings.provider]
+        self._asked = NAMES[settings.provider]
         self._used = [self._asked]
         self._session: Any = None
         self._binding: Binding | None = None

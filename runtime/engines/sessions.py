@@ -18,7 +18,7 @@ CPU: Final = "CPUExecutionProvider"
 CUDA: Final = "CUDAExecutionProvider"
 TENSORRT: Final = "TensorrtExecutionProvider"
 
-PROVIDERS: Final = {"cpu": CPU, "cuda": CUDA, "ort-tensorrt": TENSORRT}
+NAMES: Final = {"cpu": CPU, "cuda": CUDA, "ort-tensorrt": TENSORRT}
 """ONNX Runtime's names."""
 
 
@@ -35,7 +35,7 @@ def open_session(file: Path, settings: EngineSettings, precision: str) -> Any:
     """
     import onnxruntime
 
-    name = PROVIDERS[settings.provider]
+    name = NAMES[settings.provider]
     return onnxruntime.InferenceSession(
         str(file),
         session_options(settings),

@@ -19,7 +19,7 @@ from runtime.bundle.reader import Bundle, open_bundle
 from runtime.engines import Engine, TensorSpec, sessions
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.engines.opening import specs
-from runtime.engines.sessions import CPU, PROVIDERS
+from runtime.engines.sessions import CPU, NAMES
 from runtime.engines.settings import ON_PROCESSOR, EngineSettings, Provider
 from runtime.errors import EngineError
 from tests.conftest import REPOSITORY
@@ -146,14 +146,14 @@ def test_a_missing_file_is_refused(bundle: Bundle, tmp_path: Path) -> None:
         _engine(bundle, file=tmp_path / "gone.onnx").open()
 
 
-@pytest.mark.parametrize("provider", sorted({*PROVIDERS} - {"cpu"}))
+@pytest.mark.parametrize("provider", sorted({*NAMES} - {"cpu"}))
 def test_no_provider_ever_stands_in_for_another(bundle: Bundle, provider: Provider) -> None:
-    if PROVIDERS[provider] in onnxruntime.get_available_providers():
-        pytest.skip(f"{PROVIDERS[provider]} is installed here")
+    if NAMES[provider] in onnxruntime.get_available_providers():
+        pytest.skip(f"{NAMES[provider]} is installed here")
     engine = _engine(bundle, settings=EngineSettings(provider))
     with pytest.raises(EngineError) as caught:
         engine.open()
-    assert caught.value.what == f"reranker would not run on {PROVIDERS[provider]}"
+    assert caught.value.what == f"reranker would not run on {NAMES[provider]}"
     assert CPU in caught.value.why
     assert "--provider cpu" in caught.value.fix
     with pytest.raises(EngineError, match="is not open"):
@@ -167,7 +167,7 @@ def lacking(monkeypatch: pytest.MonkeyPatch) -> EngineSettings:
     azure = "AzureExecutionProvider"
     if azure not in offered:
         pytest.skip(f"this ONNX Runtime offers {offered}")
-    monkeypatch.setitem(sessions.PROVIDERS, "cuda", azure)
+    monkeypatch.setitem(sessions.NAMES, "cuda", azure)
     return EngineSettings("cuda", threads=1)
 
 
