@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 Feeds = Sequence[Mapping[str, Array]]
 
 FLOAT_CONVOLUTIONS = 6
-"""Convolutions at the start of each view that stay in FP32."""
+"""Convolutions at the start that stay in FP32."""
 
 BIG = 4096
 """Elements from which on a weight is worth storing in fewer bits."""
@@ -53,8 +53,6 @@ def quantize_frame_encoder(source: Path, target: Path, feeds: Feeds) -> None:
 
     nodes = onnx.load(str(source)).graph.node
     convolutions = [node.name for node in nodes if node.op_type == "Conv"]
-    views = _views(convolutions)
-    kept = [name for view in views for name in view[:FLOAT_CONVOLUTIONS]]
     with _quiet():
         q.quantize_static(
             str(source),
@@ -68,7 +66,7 @@ def quantize_frame_encoder(source: Path, target: Path, feeds: Feeds) -> None:
             activation_type=q.QuantType.QUInt8,
             weight_type=q.QuantType.QInt8,
             calibrate_method=q.CalibrationMethod.MinMax,
-            nodes_to_exclude=kept,
+            nodes_to_exclude=convolutions[:FLOAT_CONVOLUTIONS],
         )
 
 
@@ -122,12 +120,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         root.setLevel(level)
-
-
-def _views(convolutions: list[str]) -> list[list[str]]:
-    """The trunk runs once for each view; its convolutions follow one another in the file."""
-    half = len(convolutions) // 2
-    return [convolutions[:half], convolutions[half:]]
 
 
 def _quantize_tables(model: Any) -> None:
