@@ -14,6 +14,12 @@ from models.evaluation.prediction import Modality
 EventName = Literal["present", "unsure", "nothing"]
 
 
+def question_name(tier: Tier | None, modality: Modality, *, enrolled: bool) -> str:
+    """A question in short, e.g. ``L0 fused``; ``L0 fused, enrolled``."""
+    asked = modality if tier is None else f"{tier} {modality}"
+    return f"{asked}, enrolled" if enrolled else asked
+
+
 @dataclass(frozen=True)
 class Cosine:
     """Likeness to FP32 over many rows, in [-1, 1]; 1 is the same direction."""
@@ -35,6 +41,7 @@ class Latency:
             the time fell on both. None for FP32 itself.
         threads: of the engines.
         catalog: items searched.
+        provider: what ran the frame encoder, e.g. ``onnxruntime:CPUExecutionProvider``.
     """
 
     p50: Estimate
@@ -45,6 +52,7 @@ class Latency:
     ratio: Estimate | None
     threads: int
     catalog: int
+    provider: str = ""
 
     @property
     def throughput(self) -> float:
@@ -76,9 +84,8 @@ class QuestionAccuracy:
 
     @property
     def name(self) -> str:
-        """The question in short, e.g. ``L0 fused``; ``L0 fused, enrolled``."""
-        asked = self.modality if self.tier is None else f"{self.tier} {self.modality}"
-        return f"{asked}, enrolled" if self.enrolled else asked
+        """The question in short, as `question_name`."""
+        return question_name(self.tier, self.modality, enrolled=self.enrolled)
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ class PlanMeasurement:
         bundle_digest: of the bundle the plan became.
         bytes_by_submodule: size of each ONNX file.
         total_bytes: of the whole bundle.
-        latency: None where the plan's target is not this machine.
+        latency: None where it was not measured.
         peak_memory_bytes: resident, of a process that runs steps; None where it was not measured.
         energy_j: of one step; None where the board does not report power.
         accuracy: a row a question, the headline first.
