@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runtime.bundle.files import sync
 from runtime.errors import StorageError
 
 
@@ -35,5 +36,6 @@ def new_folder(out: Path) -> Iterator[Path]:
         yield partial
         partial.chmod(0o755)
         partial.replace(out)
+        sync(out.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

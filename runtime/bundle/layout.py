@@ -24,6 +24,11 @@ REINSTALL = "install the bundle again from where you got it"
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
+def damaged(folder: Path, why: str) -> BundleError:
+    """The error for a bundle that is not what its maker sealed."""
+    return BundleError(f"the bundle in {folder} is damaged", why=why, fix=REINSTALL)
+
+
 def safe_path(folder: Path, name: str) -> Path:
     """The place of a listed file, once its name is known to stay inside the folder.
 

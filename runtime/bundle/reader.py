@@ -17,6 +17,7 @@ from runtime.bundle.layout import (
     REINSTALL,
     SIGNATURE,
     check_distinct,
+    damaged,
     present_files,
     safe_path,
 )
@@ -116,10 +117,6 @@ def verify(folder: Path) -> Manifest:
     return open_bundle(folder).manifest
 
 
-def _damaged(folder: Path, why: str) -> BundleError:
-    return BundleError(f"the bundle in {folder} is damaged", why=why, fix=REINSTALL)
-
-
 def _read_capped(folder: Path, name: str, limit: int) -> bytes:
     path = safe_path(folder, name)
     try:
@@ -133,7 +130,7 @@ def _read_capped(folder: Path, name: str, limit: int) -> bytes:
             fix="give the folder that holds manifest.json, or " + REINSTALL,
         ) from error
     if len(data) > limit:
-        raise _damaged(folder, f"{name} is larger than {limit} bytes")
+        raise damaged(folder, f"{name} is larger than {limit} bytes")
     return data
 
 
@@ -146,7 +143,7 @@ def _check_manifest_digest(folder: Path, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     # Exact bytes, so that a flipped byte in this small file is found as well.
     if _read_capped(folder, MANIFEST_DIGEST, MAX_SIGNATURE_BYTES) != digest_line(digest):
-        raise _damaged(folder, f"{MANIFEST} does not have the digest in {MANIFEST_DIGEST}")
+        raise damaged(folder, f"{MANIFEST} does not have the digest in {MANIFEST_DIGEST}")
     return digest
 
 
@@ -161,10 +158,10 @@ def _parse(folder: Path, data: bytes) -> Manifest:
             data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number
         )
     except (ValueError, RecursionError) as error:
-        raise _damaged(folder, f"{MANIFEST} is not JSON ({error})") from error
+        raise damaged(folder, f"{MANIFEST} is not JSON ({error})") from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if type(version) is not int:  # true is an int to Python
-        raise _damaged(folder, f"{MANIFEST} has no schema_version, or one that is no whole number")
+        raise damaged(folder, f"{MANIFEST} has no schema_version, or one that is no whole number")
     # Before the model is validated: another version's manifest may have other fields.
     _check_version(folder, version)
     try:
@@ -173,7 +170,7 @@ def _parse(folder: Path, data: bytes) -> Manifest:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         why = f"{MANIFEST}: {place}: {first['msg']} ({error.error_count()} problems)"
-        raise _damaged(folder, why) from error
+        raise damaged(folder, why) from error
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -190,7 +187,7 @@ def _no_number(text: str) -> Any:
 
 def _check_version(folder: Path, version: int) -> None:
     if version < 1:
-        raise _damaged(folder, f"{MANIFEST} has the schema_version {version}")
+        raise damaged(folder, f"{MANIFEST} has the schema_version {version}")
     if version > SCHEMA_VERSION:
         raise BundleError(
             f"the bundle in {folder} is newer than this program",
@@ -209,18 +206,18 @@ def _check_parts(folder: Path, manifest: Manifest) -> None:
     for parts in (manifest.submodules, manifest.tensorrt):
         odd = sorted(set(SUBMODULES) ^ set(parts))
         if odd and (parts or parts is manifest.submodules):
-            raise _damaged(folder, f"missing or unknown submodules: {', '.join(odd)}")
+            raise damaged(folder, f"missing or unknown submodules: {', '.join(odd)}")
     graphs = [*manifest.submodules.values(), *manifest.tensorrt.values()]
     needed = [part.file for part in graphs] + [manifest.text.tokenizer]
     if manifest.self_test is not None:
         needed.append(manifest.self_test.file)
         odd = sorted(set(SUBMODULES) ^ set(manifest.self_test.tolerance))
         if odd:
-            raise _damaged(folder, f"the self-test lacks or invents: {', '.join(odd)}")
+            raise damaged(folder, f"the self-test lacks or invents: {', '.join(odd)}")
     for name in needed:
         safe_path(folder, name)
         if name not in manifest.files:
-            raise _damaged(folder, f"{name} is used but not in the manifest's list of files")
+            raise damaged(folder, f"{name} is used but not in the manifest's list of files")
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
@@ -235,7 +232,7 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         _check_size(folder, name, places[name], entry)
     for name, entry in manifest.files.items():
         if file_digest(places[name]) != entry.sha256:
-            raise _damaged(folder, f"{name} does not have the digest in the manifest")
+            raise damaged(folder, f"{name} does not have the digest in the manifest")
 
 
 def check_unlisted(folder: Path, manifest: Manifest) -> None:
@@ -247,7 +244,7 @@ def check_unlisted(folder: Path, manifest: Manifest) -> None:
     try:
         extra = [name for name in present_files(folder) if name not in manifest.files]
     except OSError as error:
-        raise _damaged(folder, f"{error.filename}: {error.strerror}") from error
+        raise damaged(folder, f"{error.filename}: {error.strerror}") from error
     if extra:
         raise BundleError(
             f"the bundle in {folder} holds files that its manifest does not list",
@@ -258,7 +255,7 @@ def check_unlisted(folder: Path, manifest: Manifest) -> None:
 
 def _check_size(folder: Path, name: str, place: Path, entry: FileEntry) -> None:
     if not place.is_file():
-        raise _damaged(folder, f"{name} is missing")
+        raise damaged(folder, f"{name} is missing")
     size = place.stat().st_size
     if size != entry.size_bytes:
-        raise _damaged(folder, f"{name} has {size} bytes instead of {entry.size_bytes}")
+        raise damaged(folder, f"{name} has {size} bytes instead of {entry.size_bytes}")
