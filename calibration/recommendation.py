@@ -176,22 +176,21 @@ def _not_int8(plan: SubmodulePlan) -> Sequence[str | None]:
 def _block_sentence(one: Sensitivity | None) -> str:
     if one is None:
         return "the plan says so; it was not measured by itself"
-    found = []
-    saved = one.held and one.held.saved_ms
-    if saved is not None and is_slower(one):
-        found.append(f"slower, a step without it takes {saved.value:.2f} ms less")
-    elif saved is not None and saved.value <= 0 and saved.high is not None and saved.high > 0:
-        found.append("no faster that could be told")
-    found.append(_worse(one.alone))
-    return "; ".join(found)
+    saved = None if one.held is None else one.held.saved_ms
+    if saved is None:
+        return _worse(one.alone)
+    if is_slower(one):
+        return f"slower, a step without it takes {saved.value:.2f} ms less; {_worse(one.alone)}"
+    if overlap(saved, Estimate(0.0, 0.0, 0.0)):
+        return f"no faster that could be told; {_worse(one.alone)}"
+    return _worse(one.alone)
 
 
 def _worse(effect: Effect) -> str:
-    lost = f"alone it takes the query cosine to {effect.query_cosine.mean:.4f}"
-    change = effect.r1_change
-    if change is not None:
-        lost += f" and R@1 by {change.value * 100:+.1f} points"
-    return lost if effect.query_cosine.mean >= 1 else f"worse, {lost}"
+    told = f"worse, alone it takes the query cosine to {effect.query_cosine.mean:.4f}"
+    if effect.r1_change is None:
+        return told
+    return f"{told} and changes R@1 by {effect.r1_change.value * 100:+.1f} points"
 
 
 def _precision(one: PlanMeasurement) -> Precision:

@@ -2,8 +2,8 @@
 
 Blocks are held back from INT8 in order of their sensitivity until the budget is met; then those
 that were held are released again, the least sensitive first, as long as it stays met. Blocks that
-INT8 makes slower are held from the start. The cheap measure, likeness of query vectors, decides where it
-can: a plan that is less alike than wanted is not asked for clips.
+INT8 makes slower are held from the start. The cheap measure, likeness of query vectors, decides
+where it can: a plan that is less alike than wanted is not asked for clips.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def is_slower(one: Sensitivity) -> bool:
     Judged among INT8 neighbours: alone in FP32, a block also pays for the change of precision on
     either side of it.
     """
-    saved = one.held and one.held.saved_ms
+    saved = None if one.held is None else one.held.saved_ms
     return saved is not None and saved.low is not None and saved.low > 0
 
 

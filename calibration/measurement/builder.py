@@ -10,7 +10,7 @@ from typing import Protocol
 
 from export.precision.plan import PrecisionPlan
 from runtime.bundle.reader import open_bundle
-from runtime.errors import UsageError
+from runtime.errors import BundleError, UsageError
 
 FP32 = PrecisionPlan("fp32", "cpu")
 """What all plans are compared with."""
@@ -90,9 +90,11 @@ class ReadyBundles:
 class Bundles:
     """Bundles of plans, built when they are first needed; the latest few are kept.
 
+    One that an earlier process left whole is used again.
+
     Args:
         builder: makes them.
-        folder: for those that are built; exists, and belongs to this object.
+        folder: for those that are built; made where it is missing. Nothing else may lie in it.
         kept: how many stay on the disk.
     """
 
@@ -100,7 +102,7 @@ class Bundles:
         self._builder = builder
         self._folder = folder
         self._kept = kept
-        self._built: OrderedDict[str, Path] = OrderedDict()
+        self._places: OrderedDict[str, Path] = OrderedDict()
 
     def of(self, plan: PrecisionPlan) -> Path:
         """The folder of a plan's bundle.
@@ -109,13 +111,33 @@ class Bundles:
             SgmnError: it cannot be built.
         """
         identity = self._builder.identity(plan)
-        if identity not in self._built:
-            self._built[identity] = self._builder.build(plan, self._folder / identity[:16])
+        if identity not in self._places:
+            self._places[identity] = self._made(plan, identity)
             self._forget()
-        self._built.move_to_end(identity)
-        return self._built[identity]
+        self._places.move_to_end(identity)
+        return self._places[identity]
+
+    def _made(self, plan: PrecisionPlan, identity: str) -> Path:
+        place = self._folder / identity
+        if _whole(place):
+            return place
+        shutil.rmtree(place, ignore_errors=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._builder.build(plan, place)
 
     def _forget(self) -> None:
-        mine = [key for key, place in self._built.items() if place.parent == self._folder]
+        """Remove all but the latest, and what killed processes left."""
+        mine = [key for key, place in self._places.items() if place.parent == self._folder]
         for key in mine[: -self._kept]:
-            shutil.rmtree(self._built.pop(key))
+            del self._places[key]
+        for place in self._folder.glob("*"):
+            if place.name not in self._places:
+                shutil.rmtree(place)
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        open_bundle(folder)
+    except BundleError:
+        return False
+    return True

@@ -27,7 +27,7 @@ _VARIABLES = {
     FAINT: "faint",
 }
 
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sgmn",
     "font.family": "sans-serif",
