@@ -20,6 +20,9 @@ from calibration.bench.alternative import Alternative
 Clock = Callable[[], float]
 """Seconds, rising."""
 
+Watch = Callable[[Sequence[int]], Iterable[int]]
+"""Passes the numbers of the rounds on and may show how far they are."""
+
 
 @dataclass(frozen=True)
 class Rounds:
@@ -67,7 +70,7 @@ def measure(
     rounds: Rounds,
     *,
     clock: Clock = time.perf_counter,
-    watch: Callable[[Iterable[int]], Iterable[int]] = iter,
+    watch: Watch = iter,
 ) -> dict[str, Series]:
     """Time alternatives against one another.
 
@@ -75,7 +78,7 @@ def measure(
         alternatives: at least one; names differ.
         rounds: how often, and the seed of the order.
         clock: for tests.
-        watch: passes the rounds on and may show how far they are.
+        watch: the rounds.
 
     Returns:
         By name.

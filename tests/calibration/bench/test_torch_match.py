@@ -36,6 +36,7 @@ def assert_same(answer: Answer, step: Step, harness: StepHarness) -> None:
 def test_a_clip_gives_the_runtimes_answer(harness: StepHarness, match: TorchMatch) -> None:
     for number in (0, 5):
         assert_same(match.clip(number), harness.clip(number), harness)
+        assert_same(match.frames(number), harness.clip(number), harness)
 
 
 def test_a_step_gives_the_runtimes_answer(harness: StepHarness, match: TorchMatch) -> None:
