@@ -18,6 +18,9 @@ T = TypeVar("T")
 _path = click.Path(path_type=Path)
 
 QUICK_ROUNDS, ROUNDS = 30, 100
+QUICK_LIMIT_S, LIMIT_S = 30.0, 300.0
+"""A busy or slow machine gets fewer rounds rather than another hour."""
+
 QUIET_LOAD = 0.5
 """Load average from which on the machine counts as busy."""
 
@@ -84,6 +87,7 @@ def bench(
         threads=threads or _usual_threads(),
         items=items,
         rounds=rounds or (QUICK_ROUNDS if quick else ROUNDS),
+        limit_s=QUICK_LIMIT_S if quick else LIMIT_S,
         compiled=not quick if compiled is None else compiled,
         sampled=Sampled(shelf),
         seed=seed,

@@ -97,8 +97,7 @@ def kiosks(
                 harness = opened.enter_context(StepHarness(network, catalog, seed=seed))
                 found.add_bundle(name, harness)
         rule = harness.network.bundle.manifest.decision
-        heard = harness.matcher.read(harness.words)
-        subject = (material.network, catalog, heard, harness.frames, rule)
+        subject = (material.network, catalog, harness.heard, harness.frames, rule)
         found.add_torch("torch_eager", TorchMatch(*subject))
         if compiled:
             found.add_compiled(TorchMatch(*subject, compiled=True))

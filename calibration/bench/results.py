@@ -20,6 +20,17 @@ TAIL = "step_int8_p95_over_p50"
 LONGEST_TAIL = 1.6
 
 
+INCLUDES = {
+    "step": "cut and scale one camera frame, encode it, join it with the cached ring and the words, "
+    "which are read before; search the whole catalog; re-rank; decide",
+    "clip": "the same with all T frames encoded: in the runtime one by one, in torch as one batch",
+    "frames": "as clip, in torch one by one",
+    "release_query": "encode T frames; encode the whole shelf again; score it; fuse and match every "
+    "pair, two at a time; sort. Without reading, decoding and scaling the shelf's pictures",
+}
+"""What is timed, by the end of an alternative's name."""
+
+
 @dataclass(frozen=True)
 class Contest:
     """Alternatives measured together.
@@ -119,6 +130,7 @@ class Results:
             "extrapolated_from": self.extrapolated_from,
             "skipped": self.skipped,
             "contests": [contest.as_dict(raw=raw) for contest in self.contests],
+            "includes": INCLUDES,
             **self.about,
         }
 

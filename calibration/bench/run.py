@@ -40,6 +40,7 @@ class Settings:
         items: products of the kiosk's catalog.
         rounds: of every contest but the shelf's.
         shelf_rounds: of the scaled shelf.
+        limit_s: seconds after which a contest begins no further round.
         compiled: whether to try ``torch.compile``.
         sampled: how much of the release's query is timed.
         seed: of everything drawn.
@@ -51,9 +52,14 @@ class Settings:
     items: int = 10_000
     rounds: int = 30
     shelf_rounds: int = 6
+    limit_s: float = 30.0
     compiled: bool = False
     sampled: Sampled = field(default_factory=Sampled)
     seed: int = 0
+
+    def rounds_of(self, count: int, warmup: int = 3) -> Rounds:
+        """So many rounds, within the limit."""
+        return Rounds(count, warmup, self.seed, self.limit_s)
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,7 @@ class Bench:
         with contenders as found:
             if found.refused:
                 self._results.skipped[f"torch_compile: {label}"] = found.refused
-            before, rounds = _load(), Rounds(settings.rounds, seed=settings.seed)
+            before, rounds = _load(), settings.rounds_of(settings.rounds)
             series = measure(found.alternatives, rounds, watch=self._watch(label))
         self._add(
             Contest(name, threads, series, (before, _load()), found.stages, found.compile_s), pairs
@@ -179,7 +185,7 @@ class Bench:
 
     def _shelf_scaled(self, found: shelf.Sides, threads: int) -> None:
         settings = self._settings
-        rounds = Rounds(settings.shelf_rounds, warmup=1, seed=settings.seed)
+        rounds = settings.rounds_of(settings.shelf_rounds, warmup=1)
         before, watch = _load(), self._watch(f"shelf of {settings.sampled.shelf}, scaled")
         series = shelf.sampled_query(found, settings.sampled, rounds, watch)
         pairs = shelf.ratio_names(settings.sampled.shelf, scaled=not settings.quick)

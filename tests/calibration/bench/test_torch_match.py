@@ -22,8 +22,7 @@ def harness(exported: Exported, request: pytest.FixtureRequest) -> Iterator[Step
 @pytest.fixture
 def match(exported: Exported, harness: StepHarness) -> TorchMatch:
     rule = harness.network.bundle.manifest.decision
-    heard = harness.matcher.read(harness.words)
-    return TorchMatch(exported.network, harness.catalog, heard, harness.frames, rule)
+    return TorchMatch(exported.network, harness.catalog, harness.heard, harness.frames, rule)
 
 
 def assert_same(answer: Answer, step: Step, harness: StepHarness) -> None:
