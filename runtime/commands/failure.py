@@ -17,7 +17,7 @@ from runtime.errors import INTERRUPTED, DependencyError, SgmnError, StorageError
 
 _EXTRAS = {
     "quantize": ("onnx",),
-    "train": ("torch", "safetensors", "scipy", "tomli", "jinja2"),
+    "train": ("torch", "safetensors", "scipy", "tomli", "jinja2", "matplotlib"),
     "kiosk": ("sounddevice",),
     "tensorrt": ("tensorrt", "pycuda", "cuda"),
     "cluster": ("pymilvus", "ray"),
