@@ -26,9 +26,7 @@ CLIP = 1 / 44
         (Estimate(-1.0, None, None), False, False),
     ],
 )
-def test_the_drop_and_its_interval_decide(
-    change: Estimate, allowed: bool, proven: bool
-) -> None:
+def test_the_drop_and_its_interval_decide(change: Estimate, allowed: bool, proven: bool) -> None:
     assert BUDGET.allows(change) is allowed
     assert BUDGET.proven(change) is proven
 

@@ -106,9 +106,7 @@ def test_another_budget_gives_another_plan() -> None:
     assert (found.plan.name, found.budget) == ("worse", 0.03)
 
 
-def _effect(
-    cosine: float, saved: Estimate | None = None, change: Estimate | None = None
-) -> Effect:
+def _effect(cosine: float, saved: Estimate | None = None, change: Estimate | None = None) -> Effect:
     return Effect(Cosine(cosine, cosine), cosine - 1, change, saved, 0)
 
 
