@@ -78,8 +78,8 @@ def install_bundle(
         BundleError: the bundle is damaged, unsafe or older, or another installation is running.
         SignatureError: ``trust`` refuses it.
         SelfTestError: it does not compute here what its maker stored.
-        StorageError: the disk is full or cannot be written. Whatever is raised, the bundle in use
-            stays in use.
+        StorageError: the disk is full or cannot be written. Whatever is raised, a whole bundle is
+            in use: the old one, unless the very last write failed.
     """
     with store.changing() as installed:
         head = read_head(source, trust)
