@@ -29,10 +29,10 @@ def doctor(
 
     Exit code 0 if nothing failed, 1 otherwise; warnings do not count.
     """
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
     from runtime.doctor import examine, healthy
 
-    findings = examine(bundle_folder or shipped_bundle(), speech_model, engine)
+    findings = examine(bundle_folder or bundle_in_use(), speech_model, engine)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.engines.binding import Binding
-from runtime.engines.engine import Array, TensorSpec
+from runtime.engines.engine import Array, TensorSpec, check_feeds
 from runtime.engines.sessions import CPU, NAMES, open_session, providers_used
 from runtime.engines.settings import EngineSettings
 from runtime.errors import EngineError
@@ -100,15 +100,7 @@ class OnnxRuntimeEngine(Openable):
             raise EngineError(
                 f"{self._name} is not open", why="open() was not called", fix="open it first"
             )
-        for spec in self._inputs:
-            array = feeds.get(spec.name)
-            if array is None or not spec.accepts(array):
-                found = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
-                raise EngineError(
-                    f"{self._name} got a wrong input {spec.name}",
-                    why=f"it takes {spec.dtype} {list(spec.shape)} and got {found}",
-                    fix="use a catalog and a bundle that belong together",
-                )
+        check_feeds(self._name, self._inputs, feeds)
         given = {spec.name: feeds[spec.name] for spec in self._inputs}
         try:
             if self._binding is not None:

@@ -11,10 +11,11 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from export.compare import Parity
 from export.onnx_files import write_onnx
-from export.parity import Parity, measure, require
-from export.samples import submodule_inputs
+from export.parity import measure, require
 from export.submodules import Part, parts
+from export.torch_inputs import submodule_inputs
 from models.config import LITE, TINY
 from models.heads.norms import MASKED
 from models.sgmn import Sgmn
