@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
