@@ -3,61 +3,91 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from runtime.commands.output import json_option, note, print_json, progress
+
+if TYPE_CHECKING:
+    from export.precision.plan import Method, Target
 
 _path = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("bundle", type=_path)
-@click.option("--checkpoint", type=_path, required=True, help="What the bundle was exported from.")
 @click.option("--out", type=_path, required=True, help="Folder of the new bundle.")
+@click.option(
+    "--target",
+    type=click.Choice(["cpu", "tensorrt"]),
+    help="What the graphs are for. Default: as the plan says, else cpu.",
+)
+@click.option(
+    "--plan", "plan_name", default="int8", show_default=True, help="Name, or .toml file, of a plan."
+)
 @click.option("--feed", "feeds", type=_path, multiple=True, required=True, help="Catalog feed.")
 @click.option("--pictures", type=_path, multiple=True, help="Folder of in-store pictures.")
 @click.option("--clip", "clips", type=_path, multiple=True, help="Video clip.")
+@click.option("--count", type=click.IntRange(min=2), help="Calibration pictures. Default: 64.")
 @click.option(
-    "--count",
-    type=click.IntRange(min=2),
-    default=64,
-    show_default=True,
-    help="Calibration pictures.",
+    "--method",
+    type=click.Choice(["minmax", "entropy", "percentile"]),
+    help="How ranges are found. Default: as the plan says, else minmax.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), help="Of the draw of pictures. Default: 0.")
+@click.option(
+    "--reduce-range",
+    type=click.Choice(["auto", "on", "off"]),
+    help="Weights of 7 bits, for processors without VNNI; auto asks this one. Default: on.",
+)
+@click.option("--cache", type=_path, help="Folder of ranges, to find them once.")
 @json_option
 def quantize(
     bundle: Path,
-    checkpoint: Path,
     out: Path,
+    target: Target | None,
+    plan_name: str,
     feeds: tuple[Path, ...],
     pictures: tuple[Path, ...],
     clips: tuple[Path, ...],
-    count: int,
-    seed: int,
+    count: int | None,
+    method: Method | None,
+    seed: int | None,
+    reduce_range: str | None,
+    cache: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the INT8 profile for processors without a GPU from the FP32 BUNDLE."""
-    from models.requirements import need_training_packages
+    """Make a bundle of another precision from the FP32 BUNDLE.
 
-    need_training_packages()
+    With --target tensorrt the new bundle keeps the FP32 submodules, and the graphs that engines are
+    built from come beside them.
+    """
+    from calibration.plans import PlanOptions, chosen_plan
     from calibration.samples import draw_samples
-    from export.bundle import quantize_bundle
+    from export.precision.maker import BundleMaker
+    from runtime.bundle.manifest import SUBMODULES
+    from runtime.bundle.reader import open_bundle
 
-    samples = draw_samples(feeds=feeds, pictures=pictures, clips=clips, count=count, seed=seed)
-    manifest = quantize_bundle(checkpoint, bundle, samples, out)
-    cosines = {
-        f"{name}.{one['output']}": round(one["cosine"], 4)
-        for name, outputs in manifest.parity.items()
-        for one in outputs
-    }
+    preset = open_bundle(bundle).manifest.preset
+    options = PlanOptions(target, method, count, seed, reduce_range)
+    plan = chosen_plan(plan_name, preset, options)
+    drawn = plan.calibration
+    samples = draw_samples(
+        feeds=feeds, pictures=pictures, clips=clips, count=drawn.pictures, seed=drawn.seed
+    )
+    manifest = BundleMaker(bundle, samples, cache=cache, progress=progress).make(plan, out)
+    prefix = "tensorrt/" if plan.target == "tensorrt" else ""
+    parity = {name: manifest.parity[prefix + name] for name in SUBMODULES}
     size = sum(entry.size_bytes for entry in manifest.files.values())
     if as_json:
-        print_json({"bundle": str(out), "size_bytes": size, "least_cosine": cosines})
+        answer = {"bundle": str(out), "plan": plan.as_dict(), "size_bytes": size, "parity": parity}
+        print_json(answer)
         return
-    for name, cosine in cosines.items():
-        note(f"{name:<26} least cosine to FP32 {cosine:.4f}")
+    for name, outputs in parity.items():
+        for one in outputs:
+            cosines = f"{one['mean_cosine']:.4f}, least {one['cosine']:.4f}"
+            note(f"{name + '.' + one['output']:<26} mean cosine to FP32 {cosines}")
     click.echo(f"Wrote {out} ({size / 1e6:.1f} MB)")
 
 

@@ -24,7 +24,7 @@ PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 def draw_samples(
     *, feeds: Sequence[Path], pictures: Sequence[Path], clips: Sequence[Path], count: int, seed: int
 ) -> Samples:
-    """Draw pictures evenly from the sources given, and texts from the feeds.
+    """Draw pictures evenly from the kinds of sources given, and texts from the feeds.
 
     Args:
         feeds: merchant feeds; their shop pictures and texts.
@@ -49,23 +49,27 @@ def draw_samples(
     still = [item.image for item in items]
     shot = [f for folder in pictures for f in sorted(folder.rglob("*")) if _is_picture(f)]
     frames = [frame.image for clip in clips for frame in _frames(clip)]
-    sources: list[list[Path | BgrImage]] = [list(s) for s in (still, shot, frames) if len(s)]
-    drawn = _evenly(sources, count, rng)
+    shares = _shares([len(still), len(shot), len(frames)], count)
+    shop = [_loaded(source) for source in _some(still, shares[0], rng)]
+    seen = [_loaded(source) for source in _some(shot, shares[1], rng)]
+    seen += [_loaded(source) for source in _some(frames, shares[2], rng)]
     texts = [f"{item.title}. {item.description}".strip() for item in _some(items, count, rng)]
-    if len(drawn) < 2 or len(texts) < 2:
+    if len(shop) + len(seen) < 2 or len(texts) < 2:
         raise UsageError(
             "there is too little to calibrate with",
-            why=f"{len(drawn)} pictures and {len(texts)} texts were found",
+            why=f"{len(shop) + len(seen)} pictures and {len(texts)} texts were found",
             fix="give a catalog with --feed, and pictures or clips like those of the store",
         )
-    return Samples([_loaded(source) for source in drawn], texts)
+    return Samples(seen or shop, texts, shop)
 
 
-def _evenly(
-    sources: list[list[Path | BgrImage]], count: int, rng: np.random.Generator
-) -> list[Path | BgrImage]:
-    share = -(-count // max(1, len(sources)))
-    return [one for source in sources for one in _some(source, share, rng)][:count]
+def _shares(found: Sequence[int], count: int) -> list[int]:
+    """How many of each kind: as evenly as there are enough, the rest from the others."""
+    shares = [0] * len(found)
+    for _ in range(min(count, sum(found))):
+        able = [i for i, number in enumerate(found) if shares[i] < number]
+        shares[min(able, key=lambda i: shares[i])] += 1
+    return shares
 
 
 def _some(source: Sequence[T], count: int, rng: np.random.Generator) -> list[T]:

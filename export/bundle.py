@@ -1,26 +1,20 @@
-"""From a checkpoint to a sealed FP32 bundle, and from that to the ``cpu`` profile."""
+"""From a checkpoint to a sealed FP32 bundle."""
 
 from __future__ import annotations
 
 import platform
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from export.compare import as_dicts
+from export.folder import new_folder
 from export.onnx_files import write_onnx
-from export.parity import Parity, measure, require
-from export.quantize import (
-    has_attention,
-    quantize_frame_encoder,
-    quantize_text_encoder,
-    store_half,
-)
-from export.samples import Inputs, Samples, submodule_inputs
+from export.parity import require
+from export.samples import Samples
 from export.submodules import Part, parts
+from export.torch_inputs import Inputs, submodule_inputs
 from models.backbones.registry import BACKBONES, TOKENIZER
 from models.config import NetworkConfig
 from models.sgmn import Sgmn, load_checkpoint
@@ -34,9 +28,8 @@ from runtime.bundle.manifest import (
     Submodule,
     TextInput,
 )
-from runtime.bundle.reader import verify
 from runtime.bundle.writer import seal
-from runtime.errors import ExportError, StorageError
+from runtime.errors import ExportError
 from runtime.text import TextTokenizer
 from runtime.version import __version__
 
@@ -73,46 +66,6 @@ def export_bundle(
         return seal(folder, manifest)
 
 
-def quantize_bundle(checkpoint: Path, source: Path, samples: Samples, out: Path) -> Manifest:
-    """Make the ``cpu`` profile of an FP32 bundle.
-
-    Args:
-        checkpoint: the one the bundle was exported from.
-        source: the FP32 bundle.
-        samples: calibration pictures and sentences.
-        out: the new bundle's folder; must not exist.
-
-    Raises:
-        BundleError: the FP32 bundle is damaged.
-        ExportError: the checkpoint is not the bundle's; nothing is left in ``out``.
-        StorageError: ``out`` exists.
-    """
-    with new_folder(out) as folder:
-        manifest = verify(source)
-        network, _ = load_checkpoint(checkpoint)
-        words = TextTokenizer.load(source / TOKENIZER, network.config.text_tokens)
-        inputs = submodule_inputs(network, words, samples)
-        shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)
-        entries, parity = {}, {}
-        for part in parts(network):
-            before = source / manifest.submodules[part.name].file
-            require(part, before, inputs[part.name])
-            after, precision = _quantized(part, before, folder / "onnx", inputs)
-            entries[part.name] = _entry(part, after, folder, precision)
-            parity[part.name] = _as_dicts(measure(part, after, inputs[part.name]))
-        used = {"calibration_pictures": len(samples.pictures)}
-        profile = manifest.model_copy(
-            update={
-                "precision": "int8-cpu",
-                "accuracy": [],
-                "submodules": entries,
-                "parity": parity,
-                "provenance": {**manifest.provenance, **used},
-            }
-        )
-        return seal(folder, profile)
-
-
 def _put_tokenizer(
     source: Path | None, config: NetworkConfig, notes: dict[str, Any], target: Path
 ) -> TextTokenizer:
@@ -131,22 +84,6 @@ def _put_tokenizer(
     return words
 
 
-def _quantized(part: Part, before: Path, folder: Path, inputs: Inputs) -> tuple[Path, Precision]:
-    folder.mkdir(exist_ok=True)
-    if part.name == "frame_encoder" and not has_attention(before):
-        after = folder / f"{part.name}.int8.onnx"
-        feeds = [{"images": image[None].numpy()} for image in inputs[part.name][0]]
-        quantize_frame_encoder(before, after, feeds)
-        return after, "int8"
-    if part.name == "text_encoder":
-        after = folder / f"{part.name}.int8.onnx"
-        quantize_text_encoder(before, after)
-        return after, "int8"
-    after = folder / f"{part.name}.fp16.onnx"
-    store_half(before, after)
-    return after, "fp16"
-
-
 def _export_parts(
     network: Sgmn, inputs: Inputs, folder: Path
 ) -> tuple[dict[str, Submodule], dict[str, Any]]:
@@ -155,7 +92,7 @@ def _export_parts(
     entries, parity = {}, {}
     for part in parts(network):
         file = write_onnx(part, onnx_folder)
-        parity[part.name] = _as_dicts(require(part, file, inputs[part.name]))
+        parity[part.name] = as_dicts(require(part, file, inputs[part.name]))
         entries[part.name] = _entry(part, file, folder, "fp32")
     return entries, parity
 
@@ -197,35 +134,3 @@ def _manifest(
 def _versions() -> dict[str, str]:
     found = {name: version(name) for name in ("torch", "onnx", "onnxruntime", "numpy")}
     return {"sgmn-edge": __version__, "python": platform.python_version(), **found}
-
-
-def _as_dicts(results: list[Parity]) -> list[dict[str, Any]]:
-    return [result.as_dict() for result in results]
-
-
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """A folder that appears under its name only when it is complete.
-
-    Raises:
-        StorageError: it exists, or none can be made there.
-    """
-    if out.exists():
-        raise StorageError(
-            f"{out} exists already",
-            why="a bundle is never changed in place",
-            fix="name another --out",
-        )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise StorageError(
-            f"cannot make the folder {out}", why=str(error), fix="name another --out"
-        ) from error
-    try:
-        yield partial
-        partial.chmod(0o755)
-        partial.replace(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -10,7 +10,8 @@
     │   ├── FeedError         a catalog feed, a list of photos, or one of their images
     │   └── ClipListError     an evaluation manifest
     ├── BundleError           the bundle is missing, damaged or of another version
-    │   └── SignatureError    it is not signed, or not by a key that this device trusts
+    │   ├── SignatureError    it is not signed, or not by a key that this device trusts
+    │   └── SelfTestError     it does not compute on this device what its maker stored
     ├── CatalogError          the catalog folder is missing, damaged or of another bundle
     ├── EngineError           a submodule cannot be loaded or run
     │   └── GpuError          the GPU, its driver, TensorRT or an engine for it cannot be used
@@ -116,6 +117,12 @@ class SignatureError(BundleError):
     """A bundle is not signed, was changed after signing, or its key is not trusted."""
 
     code = "signature"
+
+
+class SelfTestError(BundleError):
+    """A bundle cannot be loaded on this device, or computes other outputs than its maker stored."""
+
+    code = "self-test"
 
 
 class CatalogError(SgmnError):

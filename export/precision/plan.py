@@ -15,6 +15,9 @@ Precision = Literal["fp32", "fp16", "int8"]
 Target = Literal["cpu", "tensorrt"]
 Method = Literal["minmax", "entropy", "percentile"]
 
+EXACTNESS: tuple[Precision, ...] = ("int8", "fp16", "fp32")
+"""From the coarsest to the most exact."""
+
 
 @dataclass(frozen=True)
 class SubmodulePlan:
@@ -23,12 +26,25 @@ class SubmodulePlan:
     Attributes:
         precision: of its blocks.
         held: blocks that stay at ``held_precision``; names of `export.precision.blocks`.
-        held_precision: at least as exact as ``precision``.
+        held_precision: at least as exact as ``precision``; in an INT8 submodule, also of all that
+            has no weights to multiply with. On the processor ``fp16`` is how weights are stored.
     """
 
     precision: Precision = "fp32"
     held: tuple[str, ...] = ()
     held_precision: Precision = "fp32"
+
+    def __post_init__(self) -> None:
+        if EXACTNESS.index(self.held_precision) < EXACTNESS.index(self.precision):
+            raise ValueError(f"{self.held_precision} is coarser than {self.precision}")
+
+    def of(self, block: str) -> Precision:
+        """The precision of one block."""
+        return self.held_precision if block in self.held else self.precision
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields; the order of held blocks means nothing."""
+        return {**asdict(self), "held": sorted(set(self.held))}
 
 
 @dataclass(frozen=True)
@@ -56,12 +72,15 @@ class PrecisionPlan:
             is never judged on the other.
         submodules: the five; those that are missing are FP32.
         calibration: of the INT8 blocks.
+        reduce_range: weights of 7 bits in INT8 blocks for processors, which AVX2 without VNNI needs
+            for sums that do not saturate.
     """
 
     name: str
     target: Target
     submodules: Mapping[str, SubmodulePlan] = field(default_factory=dict)
     calibration: Calibration = Calibration()
+    reduce_range: bool = True
 
     def of(self, submodule: str) -> SubmodulePlan:
         """The plan of one submodule."""
@@ -76,8 +95,9 @@ class PrecisionPlan:
         return {
             "name": self.name,
             "target": self.target,
-            "submodules": {name: asdict(self.of(name)) for name in SUBMODULES},
+            "submodules": {name: self.of(name).as_dict() for name in SUBMODULES},
             "calibration": asdict(self.calibration),
+            "reduce_range": self.reduce_range,
         }
 
     def digest(self) -> str:

@@ -124,7 +124,7 @@ class Earlier:
                 rank = _rank(now.ids, now.scores.tolist(), product)
                 for group in groups_of(now.clip):
                     members.setdefault(group, []).append((product, rank, before))
-        return {group: _difference(members[group]) for group in sorted(members, key=place_of)}
+        return {group: paired_difference(members[group]) for group in sorted(members, key=place_of)}
 
     def _answers(self, question: Question, *, alone: bool) -> Mapping[str, _Line]:
         asked = (question.tier if question.looks else None, question.modality)
@@ -153,7 +153,12 @@ def _rank(ids: Sequence[str], scores: Sequence[float], product: str) -> int:
     return int(pessimistic[0])
 
 
-def _difference(found: Sequence[tuple[str, int, int]]) -> Difference:
+def paired_difference(found: Sequence[tuple[str, int, int]]) -> Difference:
+    """How much better clips are answered than before.
+
+    Args:
+        found: product, rank now and rank before of each clip.
+    """
     products = [product for product, _, _ in found]
 
     def gain(worth: Callable[[int], float]) -> Estimate:

@@ -16,7 +16,8 @@ import click
 from runtime.errors import INTERRUPTED, DependencyError, SgmnError, StorageError
 
 _EXTRAS = {
-    "train": ("torch", "onnx", "safetensors", "scipy", "tomli", "jinja2"),
+    "quantize": ("onnx",),
+    "train": ("torch", "safetensors", "scipy", "tomli", "jinja2", "matplotlib"),
     "kiosk": ("sounddevice",),
     "tensorrt": ("tensorrt", "pycuda", "cuda"),
     "cluster": ("pymilvus", "ray"),

@@ -13,6 +13,7 @@ from calibration.commands import quantize
 from calibration.samples import draw_samples
 from export.samples import Samples
 from runtime.errors import ClipError, FeedError, SgmnError, UsageError
+from tests.export.conftest import Exported
 from tests.models.made_up_shop import PRODUCTS, make_grocery
 
 
@@ -71,15 +72,22 @@ def test_a_clip_that_is_not_there_is_named(root: Path) -> None:
         draw_samples(feeds=[feed], pictures=[], clips=[root / "none.mp4"], count=8, seed=0)
 
 
-def test_a_corrupt_picture_is_named_and_nothing_written(root: Path, tmp_path: Path) -> None:
+def test_a_corrupt_picture_is_named_and_nothing_written(
+    exported: Exported, root: Path, tmp_path: Path
+) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
     cv2.imwrite(str(photos / "good.png"), np.zeros((9, 9, 3), np.uint8))
     whole = (photos / "good.png").read_bytes()
     (photos / "bad.png").write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "out"
-    arguments = [str(tmp_path / "bundle"), "--checkpoint", str(tmp_path / "none")]
-    arguments += ["--feed", str(root / "dev" / "catalog.csv"), "--pictures", str(photos)]
+    arguments = [
+        str(exported.bundle),
+        "--feed",
+        str(root / "dev" / "catalog.csv"),
+        "--pictures",
+        str(photos),
+    ]
     answer = CliRunner().invoke(quantize, [*arguments, "--out", str(out)])
     assert isinstance(answer.exception, FeedError)
     assert "bad.png" in answer.exception.what
@@ -88,5 +96,5 @@ def test_a_corrupt_picture_is_named_and_nothing_written(root: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("option", [["--count", "1"], ["--count", "-3"], ["--seed", "-1"]])
 def test_impossible_numbers_are_a_wrong_command_line(tmp_path: Path, option: list[str]) -> None:
-    arguments = ["b", "--checkpoint", "c", "--feed", "f", "--out", str(tmp_path / "out"), *option]
+    arguments = ["b", "--feed", "f", "--out", str(tmp_path / "out"), *option]
     assert CliRunner().invoke(quantize, arguments).exit_code == 2

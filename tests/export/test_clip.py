@@ -9,8 +9,10 @@ import onnx
 import pytest
 import torch
 
-from export.bundle import export_bundle, quantize_bundle
+from export.bundle import export_bundle
 from export.parity import require
+from export.precision.maker import make_bundle
+from export.precision.presets import named_plan
 from export.submodules import parts
 from models.backbones.clip_tokenizer import byte_tokenizer
 from models.backbones.registry import TOKENIZER
@@ -115,8 +117,7 @@ def test_the_profile_for_processors_leaves_pictures_independent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shrink_b32(monkeypatch)
-    checkpoint = bundle[0].with_name("checkpoint.safetensors")
-    quantize_bundle(checkpoint, bundle[0], exported.samples, tmp_path / "small")
+    make_bundle(bundle[0], named_plan("int8", "b32"), exported.samples, tmp_path / "small")
     manifest = open_bundle(tmp_path / "small").manifest
     precisions = {name: part.precision for name, part in manifest.submodules.items()}
     assert (precisions["frame_encoder"], precisions["text_encoder"]) == ("fp16", "int8")

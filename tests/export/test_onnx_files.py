@@ -11,10 +11,11 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from export.compare import Parity
 from export.onnx_files import write_onnx
-from export.parity import Parity, measure, require
-from export.samples import submodule_inputs
+from export.parity import measure, require
 from export.submodules import Part, parts
+from export.torch_inputs import submodule_inputs
 from models.config import LITE, TINY
 from models.heads.norms import MASKED
 from models.sgmn import Sgmn
@@ -24,6 +25,7 @@ from runtime.text import TextTokenizer
 from tests.export.conftest import Exported
 from tests.models.tiny_network import stirred
 
+FRAME_ENCODER = "frame_encoder.fp32.onnx"
 ELEMENT = {1: "float32", 2: "uint8", 7: "int64"}
 
 
@@ -179,6 +181,9 @@ def test_the_lite_frame_encoder_and_heads(tmp_path: Path) -> None:
             generator = torch.Generator().manual_seed(n)
             inputs = [port.example({"N": n}, generator) for port in part.inputs]
             assert all(r.largest < 1e-3 for r in require(part, file, inputs))
+    operations = [n.op_type for n in onnx.load(str(tmp_path / FRAME_ENCODER)).graph.node]
+    assert operations.count("Conv") == 49, "both views go through the trunk at once"
+    assert "Pad" not in operations
 
 
 @pytest.mark.slow

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-
 from models.data.grocery_lpr import Picture, render
 from models.evaluation.evaluate import Evaluation
+from models.evaluation.page.pictures import frame_uri, product_uri
 from models.evaluation.prediction import Prediction, Question
 from runtime.catalog.feed import read_feed
-from runtime.catalog.images import decode_image, read_image
-from runtime.preprocess import letterbox
 
 SHOWN = 12
-FRAME_SIDE = 104
-IMAGE_SIDE = 160
-QUALITY = 80
-WHITE = 255
 
 
 @dataclass(frozen=True)
@@ -153,7 +145,7 @@ def _mistake(
         condition=", ".join(filter(None, (known, speech))),
         confidence=prediction.confidence,
         named=prediction.decision is not None,
-        frames=tuple(_uri(_small(frame, FRAME_SIDE)) for frame in frames),
+        frames=tuple(frame_uri(frame) for frame in frames),
         right=_side(prediction, str(clip.product_id), products),
         chosen=_side(prediction, prediction.ids[0], products),
     )
@@ -162,17 +154,5 @@ def _mistake(
 def _side(prediction: Prediction, product_id: str, products: Mapping[str, Product]) -> Side:
     place = prediction.ids.index(product_id)
     product = products[product_id]
-    image = decode_image(read_image(product.image, product_id).data, product_id)
-    # As the network sees it, but on white, and in OpenCV's order of colours again.
-    square = letterbox(image, IMAGE_SIDE, WHITE, antialias=True)[..., ::-1]
     score = float(prediction.scores[place])
-    return Side(product_id, product.title, _uri(square), score, place + 1)
-
-
-def _small(picture: Picture, side: int) -> Picture:
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-
-
-def _uri(picture: Picture) -> str:
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+    return Side(product_id, product.title, product_uri(product.image, product_id), score, place + 1)

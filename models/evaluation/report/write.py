@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from models.evaluation.accuracy import DOMAIN
 from models.evaluation.evaluate import Evaluation, as_dict
 from models.evaluation.gallery import Stock
-from models.evaluation.metrics import Estimate
-from models.evaluation.report.figures import reliability_diagram, risk_coverage_curve
+from models.evaluation.page.files import csv_text, write_files
+from models.evaluation.page.plot import for_page
+from models.evaluation.page.reliability import reliability_diagram, risk_coverage_curve
+from models.evaluation.page.template import render
 from models.evaluation.report.mistakes import product_results, read_products, worst_mistakes
 from models.evaluation.report.sentences import asked, headline
-from runtime.bundle.files import write_durably
 
 TEMPLATE = "page.html.j2"
 METRICS = ("r1", "r1_optimistic", "r5", "mrr", "coverage", "precision")
@@ -39,40 +35,33 @@ def write_report(folder: Path, answers: Sequence[Evaluation], root: Path, stock:
         stock: what the catalog was made of.
 
     Raises:
-        OSError: the folder cannot be written or the disk is full.
+        OSError: the folder cannot be written or the disk is full; nothing has changed.
     """
     first = answers[0]
     products = read_products(stock.feeds)
     results = product_results(first.predictions, products)
     figures = {name: svg for one in answers for name, svg in _figures(one).items()}
-    page = _page(
+    page = render(
+        __package__,
+        TEMPLATE,
+        {"asked": asked},
+        domain=DOMAIN,
         answers=answers,
         sentences=headline(first),
         groups=list(first.groups),
         results=results,
         mistakes=worst_mistakes(first, products, root),
-        figures=_figures(first).values(),
+        figures=[for_page(svg) for svg in _figures(first).values()],
     )
-    folder.mkdir(parents=True, exist_ok=True)
     found = json.dumps({**as_dict(answers), "products": [asdict(one) for one in results]}, indent=1)
     contents = {
         **figures,
         "results.json": found,
-        "conditions.csv": _csv(_conditions(answers)),
-        "products.csv": _csv(asdict(one) for one in results),
+        "conditions.csv": csv_text(_conditions(answers)),
+        "products.csv": csv_text(asdict(one) for one in results),
         "index.html": page,
     }
-    for name, text in contents.items():
-        write_durably(folder / name, text.encode())
-
-
-def _page(**values: Any) -> str:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(asked=asked, percent=_percent, interval=_interval)
-    source = files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(**values, domain=DOMAIN)
+    write_files(folder, contents)
 
 
 def _figures(one: Evaluation) -> dict[str, str]:
@@ -97,22 +86,3 @@ def _conditions(answers: Sequence[Evaluation]) -> Iterable[dict[str, Any]]:
                 for part in ("value", "low", "high"):
                     row[f"{metric}_{part}"] = "" if value is None else value.as_dict()[part]
             yield row
-
-
-def _csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    listed = list(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(listed[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(listed)
-    return text.getvalue()
-
-
-def _percent(value: Estimate | None) -> str:
-    return "–" if value is None else f"{value.value * 100:.1f}"
-
-
-def _interval(value: Estimate | None) -> str:
-    if value is None or value.low is None or value.high is None:
-        return ""
-    return f"{value.low * 100:.0f}–{value.high * 100:.0f}"

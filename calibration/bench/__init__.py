@@ -1,0 +1,1 @@
+"""Latency of the network against named alternatives, measured in pairs within one process."""

@@ -1,0 +1,166 @@
+"""Where the bundle of a precision plan comes from."""
+
+from __future__ import annotations
+
+import shutil
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from export.precision.plan import Precision, PrecisionPlan, SubmodulePlan, plan_from_dict
+from runtime.bundle.manifest import Manifest
+from runtime.bundle.reader import open_bundle
+from runtime.errors import BundleError, UsageError
+
+FP32 = PrecisionPlan("fp32", "cpu")
+"""What all plans are compared with."""
+
+
+class Builder(Protocol):
+    """Makes bundles of plans."""
+
+    @property
+    def source(self) -> Path:
+        """The FP32 bundle that all others are made of."""
+
+    def identity(self, plan: PrecisionPlan) -> str:
+        """Hex digest of everything that the plan's bundle depends on; nothing is built for it."""
+
+    def build(self, plan: PrecisionPlan, out: Path) -> Path:
+        """The plan's bundle.
+
+        Args:
+            plan: of any name.
+            out: a folder that does not exist, for a new bundle.
+
+        Returns:
+            ``out``, or the folder of a bundle that is there already.
+
+        Raises:
+            SgmnError: the plan cannot be made; nothing is left in ``out``.
+        """
+
+    def blocks(self, submodule: str) -> tuple[str, ...]:
+        """Names of a submodule's blocks that can have INT8, in the order of the network."""
+
+
+class ReadyBundles:
+    """Bundles that are there already.
+
+    Args:
+        source: the FP32 bundle.
+        ready: plans (`plan_of`) and the folders of their bundles.
+    """
+
+    def __init__(self, source: Path, ready: Sequence[tuple[PrecisionPlan, Path]]) -> None:
+        self._source = source
+        self._ready = [(FP32, source), *ready]
+
+    @property
+    def source(self) -> Path:
+        """As `Builder.source`."""
+        return self._source
+
+    def holds(self, plan: PrecisionPlan) -> bool:
+        """Whether the bundle of just this plan is there."""
+        return any(plan == one for one, _ in self._ready)
+
+    def identity(self, plan: PrecisionPlan) -> str:
+        """Digest of the bundle, which names every byte of it."""
+        return open_bundle(self._folder(plan)).digest
+
+    def build(self, plan: PrecisionPlan, out: Path) -> Path:
+        """The folder of the bundle; nothing is written."""
+        return self._folder(plan)
+
+    def blocks(self, submodule: str) -> tuple[str, ...]:
+        """None: a bundle that is there is taken as a whole."""
+        return ()
+
+    def _folder(self, plan: PrecisionPlan) -> Path:
+        for one, folder in self._ready:
+            if plan == one:
+                return folder
+        raise UsageError(
+            f"there is no bundle of the plan {plan.name}",
+            why=f"those there are: {', '.join(one.name for one, _ in self._ready)}",
+            fix="give a bundle of it, or the FP32 bundle that it can be made from",
+        )
+
+
+def plan_of(manifest: Manifest, name: str) -> PrecisionPlan:
+    """The plan that a bundle was made by; where it does not tell, the precision of its submodules.
+
+    Args:
+        manifest: of the bundle.
+        name: of the plan.
+    """
+    note = manifest.provenance.get("precision")
+    if isinstance(note, dict) and "plan" in note:
+        return plan_from_dict({**note["plan"], "name": name})
+    submodules = {
+        submodule: SubmodulePlan(part.precision, held_precision=_held(part.precision))
+        for submodule, part in manifest.submodules.items()
+    }
+    return PrecisionPlan(name, "cpu", submodules)
+
+
+def _held(precision: Precision) -> Precision:
+    return "fp16" if precision == "fp16" else "fp32"
+
+
+class Bundles:
+    """Bundles of plans, built when they are first needed; the latest few are kept.
+
+    One that an earlier process left whole is used again.
+
+    Args:
+        builder: makes them.
+        folder: for those that are built; made where it is missing. Nothing else may lie in it.
+        kept: how many stay on the disk.
+    """
+
+    def __init__(self, builder: Builder, folder: Path, kept: int = 3) -> None:
+        self._builder = builder
+        self._folder = folder
+        self._kept = kept
+        self._places: OrderedDict[str, Path] = OrderedDict()
+
+    def of(self, plan: PrecisionPlan) -> Path:
+        """The folder of a plan's bundle.
+
+        Raises:
+            SgmnError: it cannot be built.
+        """
+        identity = self._builder.identity(plan)
+        if identity not in self._places:
+            self._places[identity] = self._made(plan, identity)
+            self._forget()
+        self._places.move_to_end(identity)
+        return self._places[identity]
+
+    def _made(self, plan: PrecisionPlan, identity: str) -> Path:
+        place = self._folder / identity
+        if _whole(place):
+            return place
+        shutil.rmtree(place, ignore_errors=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._builder.build(plan, place)
+
+    def _forget(self) -> None:
+        """Remove all but the latest, and what killed processes left."""
+        mine = [key for key, place in self._places.items() if place.parent == self._folder]
+        for key in mine[: -self._kept]:
+            del self._places[key]
+        for place in self._folder.glob("*"):
+            if place.name not in self._places:
+                shutil.rmtree(place)
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        open_bundle(folder)
+    except BundleError:
+        return False
+    return True

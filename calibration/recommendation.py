@@ -1,0 +1,209 @@
+"""Which plan to ship: the fastest within the accuracy budget, and why the others were not taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from calibration.budget import Budget, points
+from calibration.records.measurement import PlanMeasurement
+from calibration.records.recommendation import Recommendation, Rejection
+from calibration.records.report import Report
+from calibration.records.sensitivity import Effect, Sensitivity
+from calibration.sensitivity.search import is_slower
+from export.precision.plan import Precision, SubmodulePlan
+from models.evaluation.metrics import Estimate
+from runtime.bundle.manifest import SUBMODULES
+from runtime.errors import BudgetError
+
+ITSELF = Estimate(1.0, 1.0, 1.0)
+"""FP32's time over its own."""
+
+
+def recommend(
+    measurements: Sequence[PlanMeasurement],
+    sensitivities: Sequence[Sensitivity],
+    budget: Budget,
+) -> Recommendation:
+    """The fastest plan within the budget.
+
+    Speed is a plan's time over FP32's, measured by turns. Plans whose intervals overlap that of the
+    fastest are as fast; then the better R@1 decides, then the smaller bundle.
+
+    Args:
+        measurements: FP32 first, which always is within the budget.
+        sensitivities: of blocks, to tell why some are not INT8; may be empty.
+        budget: of R@1.
+
+    Raises:
+        ValueError: there is no measurement, or FP32 was not timed.
+    """
+    if not measurements or measurements[0].latency is None:
+        raise ValueError("FP32 comes first, with its latency")
+    allowed = [one for one in measurements if _timed(one) and budget.allows(one.headline.r1_change)]
+    fastest = min(allowed, key=lambda one: speed(one).value)
+    tied = [one for one in allowed if overlap(speed(one), speed(fastest))]
+    chosen = min(tied, key=lambda one: (-one.headline.r1.value, one.total_bytes, one.plan.name))
+    rejected = [
+        *(_plan_rejection(one, chosen, tied, budget) for one in measurements if one is not chosen),
+        *_block_rejections(chosen, sensitivities),
+    ]
+    return Recommendation(
+        plan=chosen.plan,
+        budget=budget.r1_drop,
+        proven=chosen is measurements[0] or budget.proven(chosen.headline.r1_change),
+        reasons=tuple(_reasons(chosen, measurements[0], tied, budget)),
+        rejections=tuple(rejected),
+    )
+
+
+def gate(report: Report, budget: Budget) -> None:
+    """See that the plan that ships stays within its budget.
+
+    Raises:
+        BudgetError: it does not, or it was not measured.
+    """
+    if report.shipped is None:
+        raise BudgetError(
+            "it is not known whether the plan that ships stays within its budget",
+            why="it is not among those that were measured",
+            fix="measure it as well: sgmn report --shipped DIR",
+        )
+    shipped = report.of(report.shipped)
+    change = shipped.headline.r1_change
+    if not budget.allows(change):
+        raise BudgetError(
+            f"the plan {shipped.plan.name}, which ships, misses its budget",
+            why=f"{shipped.headline.name}: {budget.in_words(change, shipped.headline.clips)}",
+            fix=f"ship the plan {report.recommendation.plan.name}: sgmn quantize --plan",
+        )
+
+
+def speed(one: PlanMeasurement) -> Estimate:
+    """Time of a step over that of FP32; below 1 is faster.
+
+    Raises:
+        ValueError: the plan was not timed.
+    """
+    if one.latency is None:
+        raise ValueError(f"{one.plan.name} was not timed")
+    return one.latency.ratio or ITSELF
+
+
+def overlap(one: Estimate, other: Estimate) -> bool:
+    """Whether two intervals have a value in common."""
+    (a, b), (c, d) = _bounds(one), _bounds(other)
+    return a <= d and c <= b
+
+
+def _bounds(one: Estimate) -> tuple[float, float]:
+    low = one.value if one.low is None else one.low
+    return low, one.value if one.high is None else one.high
+
+
+def _timed(one: PlanMeasurement) -> bool:
+    """Whether it was timed on its target: numbers of a processor say nothing of TensorRT."""
+    if one.latency is None:
+        return False
+    return one.plan.target == "cpu" or one.latency.provider.startswith("tensorrt")
+
+
+def _reasons(
+    chosen: PlanMeasurement,
+    fp32: PlanMeasurement,
+    tied: Sequence[PlanMeasurement],
+    budget: Budget,
+) -> Iterator[str]:
+    name, asked = chosen.plan.name, chosen.headline
+    p50 = "" if chosen.latency is None else f"{chosen.latency.p50.value:.1f} ms"
+    if chosen is fp32:
+        yield f"No other plan is surely faster and within the budget, so {name}: {p50} a step."
+    else:
+        yield (
+            f"{name} is the fastest plan within the budget: {p50} a step, "
+            f"{_times(speed(chosen))} the time of FP32."
+        )
+        yield f"{asked.name}, {asked.clips} clips: {budget.in_words(asked.r1_change, asked.clips)}"
+        yield f"Its bundle has {_share(chosen, fp32)} the bytes of FP32's."
+    others = [one.plan.name for one in tied if one is not chosen]
+    if others:
+        yield (
+            f"As fast, as far as the intervals tell: {', '.join(others)}. "
+            "R@1 decided, then the size."
+        )
+
+
+def _plan_rejection(
+    one: PlanMeasurement, chosen: PlanMeasurement, tied: Sequence[PlanMeasurement], budget: Budget
+) -> Rejection:
+    name, asked = one.plan.name, one.headline
+    if not _timed(one):
+        why = f"it is made for {one.plan.target} and was not timed there"
+    elif not budget.allows(asked.r1_change):
+        why = f"worse. {asked.name}: {budget.in_words(asked.r1_change, asked.clips).rstrip('.')}"
+    elif one in tied:
+        why = f"as fast as {chosen.plan.name}, but {_second(one, chosen)}"
+    else:
+        why = f"slower: {_times(speed(one))} the time of FP32"
+        why += f", {chosen.plan.name} {_times(speed(chosen))}"
+    return Rejection(name, _precision(one), f"{name} rejected: {why}.")
+
+
+def _second(one: PlanMeasurement, chosen: PlanMeasurement) -> str:
+    behind = chosen.headline.r1.value - one.headline.r1.value
+    if behind > 0:
+        return f"its R@1 is {points(behind)} lower"
+    more = one.total_bytes - chosen.total_bytes
+    return f"{more / 1e6:.1f} MB larger" if more > 0 else "no better and no smaller"
+
+
+def _block_rejections(
+    chosen: PlanMeasurement, sensitivities: Sequence[Sensitivity]
+) -> Iterator[Rejection]:
+    """Why submodules and blocks of the chosen plan do not have INT8."""
+    known = {(one.submodule, one.block): one for one in sensitivities}
+    for submodule in SUBMODULES:
+        plan = chosen.plan.of(submodule)
+        for block in _not_int8(plan):
+            name = submodule if block is None else f"{submodule}/{block}"
+            why = _block_sentence(known.get((submodule, block)))
+            yield Rejection(name, "int8", f"INT8 rejected for {name}: {why}.")
+
+
+def _not_int8(plan: SubmodulePlan) -> Sequence[str | None]:
+    return plan.held if plan.precision == "int8" else (None,)
+
+
+def _block_sentence(one: Sensitivity | None) -> str:
+    if one is None:
+        return "the plan says so; it was not measured by itself"
+    saved = None if one.held is None else one.held.saved_ms
+    if saved is None:
+        return _worse(one.alone)
+    if is_slower(one):
+        return f"slower, a step without it takes {saved.value:.2f} ms less; {_worse(one.alone)}"
+    if overlap(saved, Estimate(0.0, 0.0, 0.0)):
+        return f"no faster that could be told; {_worse(one.alone)}"
+    return _worse(one.alone)
+
+
+def _worse(effect: Effect) -> str:
+    told = f"worse, alone it takes the query cosine to {effect.query_cosine.mean:.4f}"
+    if effect.r1_change is None:
+        return told
+    return f"{told} and changes R@1 by {effect.r1_change.value * 100:+.1f} points"
+
+
+def _precision(one: PlanMeasurement) -> Precision:
+    """The lowest precision in a plan."""
+    used = {one.plan.of(submodule).precision for submodule in SUBMODULES}
+    return "int8" if "int8" in used else "fp16" if "fp16" in used else "fp32"
+
+
+def _times(ratio: Estimate) -> str:
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.2f} times"
+    return f"{ratio.value:.2f} times ({ratio.low:.2f} to {ratio.high:.2f})"
+
+
+def _share(one: PlanMeasurement, fp32: PlanMeasurement) -> str:
+    return f"{one.total_bytes / fp32.total_bytes:.2f} times"

@@ -1,0 +1,234 @@
+"""Bundles of a precision plan, made from an FP32 bundle alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.compare import Parity, as_dicts, compare_all
+from export.folder import new_folder
+from export.precision.blocks import blocks
+from export.precision.inference import session
+from export.precision.plan import PrecisionPlan
+from export.precision.processor import for_processor, needs_ranges
+from export.precision.range_cache import RangeCache, range_key
+from export.precision.ranges import Ranges, find_ranges
+from export.precision.rehearsal import Rehearsal, rehearse
+from export.precision.tensorrt import for_tensorrt
+from export.samples import Samples
+from runtime.bundle.manifest import SUBMODULES, Manifest, Submodule
+from runtime.bundle.reader import Bundle, open_bundle
+from runtime.bundle.writer import seal
+from runtime.catalog.progress import Progress
+from runtime.errors import ExportError, UsageError
+
+
+def make_bundle(
+    source: Path,
+    plan: PrecisionPlan,
+    samples: Samples,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Make the bundle of one plan; see `BundleMaker.make`, which makes many faster."""
+    return BundleMaker(source, samples, cache=cache, progress=progress).make(plan, out)
+
+
+class BundleMaker:
+    """Makes bundles of several plans from one FP32 bundle; what they have in common is done once.
+
+    Args:
+        source: folder of the FP32 bundle.
+        samples: pictures and texts that INT8 ranges are measured on and parity is checked with.
+        cache: folder of ranges measured before; None measures anew in every process.
+        progress: shows progress.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        samples: Samples,
+        *,
+        cache: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._folder = source
+        self._samples = samples
+        self._cache = RangeCache(cache)
+        self._progress = progress or _silent
+        self._found: dict[tuple[str, str], Ranges] = {}
+        self._exact: dict[str, list[list[Any]]] = {}
+
+    @cached_property
+    def source(self) -> Bundle:
+        """The FP32 bundle, verified.
+
+        Raises:
+            BundleError: it is damaged.
+            ExportError: it is not FP32.
+        """
+        bundle = open_bundle(self._folder)
+        if any(part.precision != "fp32" for part in bundle.manifest.submodules.values()):
+            raise ExportError(
+                f"the bundle in {self._folder} is not FP32",
+                why=f"its precision is {bundle.manifest.precision}; rounding twice loses twice",
+                fix="give the bundle that `sgmn export` wrote",
+            )
+        return bundle
+
+    def make(self, plan: PrecisionPlan, out: Path) -> Manifest:
+        """Make the bundle of a plan.
+
+        A plan for ``cpu`` replaces the submodules. One for ``tensorrt`` leaves them as they are and
+        adds the graphs that engines are built from.
+
+        Args:
+            plan: which precision for what.
+            out: folder of the new bundle; must not exist.
+
+        Returns:
+            The manifest. Its parity compares every graph with the FP32 one.
+
+        Raises:
+            BundleError: the source is damaged.
+            ExportError: the source is not FP32, or a graph answers with NaN or infinity.
+            StorageError: ``out`` exists or cannot be written; nothing is left in it.
+            UsageError: the plan holds a block that there is not.
+        """
+        with new_folder(out) as folder:
+            self._check_blocks(plan)
+            kept = self._copy(folder, plan)
+            made = {name: self._graph(name, plan, folder) for name in SUBMODULES}
+            parity = {name: as_dicts(self._parity(name, folder, made[name])) for name in SUBMODULES}
+            return seal(folder, self._manifest(plan, kept, made, parity))
+
+    def _check_blocks(self, plan: PrecisionPlan) -> None:
+        for name in SUBMODULES:
+            known = [block.name for block in blocks(self._file(name))]
+            odd = [block for block in plan.of(name).held if block not in known]
+            if odd:
+                raise UsageError(
+                    f"the plan {plan.name} holds what is no block of {name}: {', '.join(odd)}",
+                    why=f"its blocks are {', '.join(known)}",
+                    fix="correct `held` in the plan",
+                )
+
+    def _copy(self, folder: Path, plan: PrecisionPlan) -> list[str]:
+        """The source's files that the new bundle has as well."""
+        manifest = self.source.manifest
+        replaced = {part.file for part in manifest.submodules.values()}
+        names = [n for n in manifest.files if plan.target == "tensorrt" or n not in replaced]
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.source.folder / name, folder / name)
+        return names
+
+    def _graph(self, name: str, plan: PrecisionPlan, folder: Path) -> Submodule:
+        import onnx
+
+        part, chosen = self.source.manifest.submodules[name], plan.of(name)
+        place = "onnx" if plan.target == "cpu" else "tensorrt"
+        file = f"{place}/{name}.{chosen.precision}.onnx"
+        (folder / place).mkdir(exist_ok=True)
+        if plan.target == "cpu":
+            ranges = self.ranges(name, plan) if needs_ranges(name, chosen) else {}
+            model = for_processor(
+                self._file(name), name, chosen, ranges, reduce_range=plan.reduce_range
+            )
+        else:
+            ranges = self.ranges(name, plan) if chosen.precision == "int8" else {}
+            model = for_tensorrt(self._file(name), chosen, ranges)
+        onnx.save(model, str(folder / file))
+        return part.model_copy(update={"file": file, "precision": chosen.precision})
+
+    def ranges(self, name: str, plan: PrecisionPlan) -> Ranges:
+        """Ranges of a submodule's activations: found before, kept, or measured now.
+
+        Raises:
+            StorageError: the cache cannot be written.
+        """
+        method = plan.calibration.method
+        if (name, method) not in self._found:
+            key = range_key(self.source.manifest, name, method, self._samples)
+            ranges = self._cache.get(key)
+            if ranges is None:
+                feeds = self.rehearsal.feeds[name]
+                ranges = find_ranges(self._file(name), feeds, method, self._progress)
+                self._cache.put(key, ranges)
+            self._found[name, method] = ranges
+        return self._found[name, method]
+
+    @cached_property
+    def rehearsal(self) -> Rehearsal:
+        """What the FP32 bundle does with the samples."""
+        return rehearse(self.source, self._samples, self._progress)
+
+    def _parity(self, name: str, folder: Path, made: Submodule) -> list[Parity]:
+        """A graph against the FP32 one, on what the FP32 network gives it."""
+        feeds = self.rehearsal.feeds[name]
+        outputs = [tensor.name for tensor in made.outputs]
+        if name not in self._exact:
+            exact = session(self._file(name))
+            self._exact[name] = [exact.run(outputs, dict(feed)) for feed in feeds]
+        other = session(folder / made.file, simulated=made.file.startswith("tensorrt"))
+        found = [other.run(outputs, dict(feed)) for feed in feeds]
+        for answer in found:
+            if not all(np.isfinite(values).all() for values in answer):
+                raise ExportError(
+                    f"{made.file} answers with NaN or infinity",
+                    why="a value is too large for the precision of the plan",
+                    fix="hold the block that overflows at fp32 in the plan",
+                )
+        pairs = zip(self._exact[name], found, strict=True)
+        columns = zip(*[zip(want, got, strict=True) for want, got in pairs], strict=True)
+        return [compare_all(out, pair) for out, pair in zip(outputs, columns, strict=True)]
+
+    def _manifest(
+        self,
+        plan: PrecisionPlan,
+        kept: list[str],
+        made: Mapping[str, Submodule],
+        parity: dict[str, Any],
+    ) -> Manifest:
+        manifest = self.source.manifest
+        note = {
+            "plan": plan.as_dict(),
+            "plan_digest": plan.digest(),
+            "source": self.source.digest,
+            "samples": {
+                "pictures": len(self._samples.pictures),
+                "shop_images": len(self._samples.shop_images),
+                "texts": len(self._samples.texts),
+                "sha256": self._samples.digest(),
+            },
+        }
+        if plan.target == "tensorrt":
+            changes: dict[str, Any] = {
+                "tensorrt": dict(made),
+                "parity": {**manifest.parity, **{f"tensorrt/{k}": v for k, v in parity.items()}},
+                "provenance": {**manifest.provenance, "tensorrt": note},
+            }
+        else:
+            exact = all(part.precision == "fp32" for part in made.values())
+            changes = {
+                "precision": "fp32" if exact else f"{plan.name}-cpu",
+                "submodules": dict(made),
+                "accuracy": [],
+                "parity": parity,
+                "provenance": {**manifest.provenance, "precision": note},
+            }
+        return manifest.model_copy(update=changes)
+
+    def _file(self, name: str) -> Path:
+        return self.source.folder / self.source.manifest.submodules[name].file
+
+
+def _silent(items: Any, *, label: str, total: int) -> Iterator[Any]:
+    yield from items
