@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from runtime.bundle.manifest import SUBMODULES, Tensor
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.catalog.catalog import ItemVectors, PhotoVector
+from runtime.catalog.catalog import CatalogReader, ItemVectors, PhotoVector
 from runtime.catalog.publisher import PhotoPublisher
+from runtime.engines.chain import DeviceChain
 from runtime.engines.engine import Engine, TensorSpec
+from runtime.engines.engine_set import EngineSet
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame, FrameWindow, window
@@ -69,12 +71,19 @@ class Network(Closable):
         bundle: the verified bundle.
         engines: one open engine for every submodule name; closed with the network.
         tokenizer: the bundle's tokenizer.
+        engine_set: of the engines, where they share a device; closed with the network.
     """
 
     def __init__(
-        self, bundle: Bundle, engines: Mapping[str, Engine], tokenizer: TextTokenizer
+        self,
+        bundle: Bundle,
+        engines: Mapping[str, Engine],
+        tokenizer: TextTokenizer,
+        *,
+        engine_set: EngineSet | None = None,
     ) -> None:
         self.bundle = bundle
+        self._engine_set = engine_set
         self._engines = dict(engines)
         self._tokenizer = tokenizer
         specs = {spec.name: spec for spec in self._engines["query_head"].inputs}
@@ -143,6 +152,10 @@ class Network(Closable):
     def providers(self) -> dict[str, str]:
         """What really runs each submodule."""
         return {name: engine.provider for name, engine in self._engines.items()}
+
+    def chain(self, catalog: CatalogReader) -> DeviceChain | None:
+        """Steps that stay on one device; None where the engines do not share one."""
+        return None if self._engine_set is None else self._engine_set.chain(catalog)
 
     def encode_frames(
         self, images: npt.NDArray[np.uint8], times_s: Sequence[float]
@@ -245,6 +258,8 @@ class Network(Closable):
         """Free all engines."""
         for engine in self._engines.values():
             engine.close()
+        if self._engine_set is not None:
+            self._engine_set.close()
 
     def _head_inputs(
         self, view: FrameWindow, text: TextFeatures | None
