@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.catalog.catalog import ItemVectors, PhotoVector
+from runtime.catalog.catalog import CatalogReader, ItemVectors, PhotoVector
 from runtime.catalog.publisher import PhotoPublisher
+from runtime.engines.chain import DeviceChain
 from runtime.engines.engine import Engine, TensorSpec
+from runtime.engines.engine_set import EngineSet
 from runtime.engines.opening import EngineFactory, onnxruntime_engine
 from runtime.engines.settings import ON_PROCESSOR, EngineSettings
 from runtime.lifecycle import Closable
@@ -71,6 +73,7 @@ class Network(Closable):
         engines: one open engine for every submodule name; closed with the network.
         tokenizer: the bundle's tokenizer.
         batch: pictures of one run of the frame encoder.
+        engine_set: of the engines, where they share a device; closed with the network.
     """
 
     def __init__(
@@ -80,9 +83,11 @@ class Network(Closable):
         tokenizer: TextTokenizer,
         *,
         batch: int = 1,
+        engine_set: EngineSet | None = None,
     ) -> None:
         self.bundle = bundle
         self._batch = batch
+        self._engine_set = engine_set
         self._engines = dict(engines)
         self._tokenizer = tokenizer
         specs = {spec.name: spec for spec in self._engines["query_head"].inputs}
@@ -154,6 +159,10 @@ class Network(Closable):
     def providers(self) -> dict[str, str]:
         """What really runs each submodule."""
         return {name: engine.provider for name, engine in self._engines.items()}
+
+    def chain(self, catalog: CatalogReader) -> DeviceChain | None:
+        """Steps that stay on one device; None where the engines do not share one."""
+        return None if self._engine_set is None else self._engine_set.chain(catalog)
 
     def encode_frames(
         self, images: npt.NDArray[np.uint8], times_s: Sequence[float]
@@ -255,6 +264,8 @@ class Network(Closable):
         """Free all engines."""
         for engine in self._engines.values():
             engine.close()
+        if self._engine_set is not None:
+            self._engine_set.close()
 
     def _frame_features(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """Pictures [N, S, S, 3], encoded a batch at a time: cls [N, C], tokens [N, P, D]."""
