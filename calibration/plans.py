@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from export.precision.plan import Method, PrecisionPlan, Target, plan_from_dict
 from export.precision.presets import named_plan
+from runtime.bundle.files import write_durably
 from runtime.errors import UsageError
 from runtime.machine import cpu
 
@@ -74,6 +77,26 @@ def read_plan(path: Path) -> PrecisionPlan:
         raise UsageError(
             f"cannot read {path}", why=str(error), fix="give a plan in TOML with --plan"
         ) from error
+
+
+def write_plan(path: Path, plan: PrecisionPlan) -> None:
+    """Write a plan as TOML, as `read_plan` reads it.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full.
+    """
+    fields = plan.as_dict()
+    submodules, calibration = fields.pop("submodules"), fields.pop("calibration")
+    tables = {f"submodules.{name}": values for name, values in submodules.items()}
+    text = _pairs(fields)
+    for name, values in {"calibration": calibration, **tables}.items():
+        text += f"\n[{name}]\n{_pairs(values)}"
+    write_durably(path, text.encode())
+
+
+def _pairs(fields: Mapping[str, Any]) -> str:
+    """Strings, numbers, truth values and lists of strings are written alike in JSON and TOML."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
 
 
 def has_int8_dot_products(features: Callable[[], frozenset[str]] | None = None) -> bool:

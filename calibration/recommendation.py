@@ -9,7 +9,7 @@ from calibration.records.measurement import PlanMeasurement
 from calibration.records.recommendation import Recommendation, Rejection
 from calibration.records.report import Report
 from calibration.records.sensitivity import Effect, Sensitivity
-from calibration.search import is_slower
+from calibration.sensitivity.search import is_slower
 from export.precision.plan import Precision, SubmodulePlan
 from models.evaluation.metrics import Estimate
 from runtime.bundle.manifest import SUBMODULES

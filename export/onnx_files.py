@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from export.padding import fold_padding
 from export.submodules import Part
 from runtime.errors import ExportError
 
@@ -47,6 +48,7 @@ def write_onnx(part: Part, folder: Path) -> Path:
         )
     model = onnx.load(str(file))
     _state_shapes(model, part)
+    fold_padding(model)
     onnx.save(model, str(file))
     try:
         onnx.checker.check_model(str(file), full_check=True)

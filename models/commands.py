@@ -97,11 +97,11 @@ def evaluate(
         )
     from models.evaluation.gallery import Stock
     from models.evaluation.run import Request, run
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
 
     request = Request(manifest, root, tiers, modalities, text_field, limit)
     stock = Stock(catalog, distractors, enrol)
-    bundle = bundle_folder or shipped_bundle()
+    bundle = bundle_folder or bundle_in_use()
     found = run(request, stock, bundle, against, report_folder, progress)
     found.write(predictions, report_folder)
     if as_json:

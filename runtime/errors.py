@@ -10,9 +10,11 @@
     │   ├── FeedError         a catalog feed, a list of photos, or one of their images
     │   └── ClipListError     an evaluation manifest
     ├── BundleError           the bundle is missing, damaged or of another version
-    │   └── SignatureError    it is not signed, or not by a key that this device trusts
+    │   ├── SignatureError    it is not signed, or not by a key that this device trusts
+    │   └── SelfTestError     it does not compute on this device what its maker stored
     ├── CatalogError          the catalog folder is missing, damaged or of another bundle
     ├── EngineError           a submodule cannot be loaded or run
+    │   └── GpuError          the GPU, its driver, TensorRT or an engine for it cannot be used
     ├── DeviceError           a camera or microphone cannot be used
     │   ├── CameraError
     │   └── MicrophoneError
@@ -27,7 +29,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -117,6 +119,12 @@ class SignatureError(BundleError):
     code = "signature"
 
 
+class SelfTestError(BundleError):
+    """A bundle cannot be loaded on this device, or computes other outputs than its maker stored."""
+
+    code = "self-test"
+
+
 class CatalogError(SgmnError):
     """A catalog folder is missing, damaged or was built with another bundle."""
 
@@ -129,6 +137,54 @@ class EngineError(SgmnError):
 
     code = "engine"
     exit_code = 6
+
+
+GpuReason = Literal[
+    "no-graphs",
+    "no-driver",
+    "no-device",
+    "no-cuda",
+    "no-tensorrt",
+    "no-engine",
+    "tensorrt-version",
+    "gpu",
+    "compute-capability",
+    "platform",
+    "other-graph",
+    "swapped-submodule",
+    "damaged",
+    "unsafe-folder",
+    "out-of-memory",
+    "self-test",
+    "crash-loop",
+    "cuda",
+    "tensorrt",
+]
+"""Why TensorRT does not run a bundle; explained in ``docs/guides/kiosk.md``."""
+
+
+class GpuError(EngineError):
+    """The GPU, its driver, TensorRT or an engine for it cannot be used.
+
+    Args:
+        what: as of every error.
+        why: likewise.
+        fix: likewise.
+        reason: the same in one word, for programs.
+    """
+
+    code = "gpu"
+
+    def __init__(self, what: str, *, why: str, fix: str, reason: GpuReason = "cuda") -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.reason: GpuReason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_gpu, (self.what, self.why, self.fix, self.reason)
+
+
+def _rebuild_gpu(what: str, why: str, fix: str, reason: GpuReason) -> GpuError:
+    return GpuError(what, why=why, fix=fix, reason=reason)
 
 
 class DeviceError(SgmnError):

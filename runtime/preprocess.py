@@ -53,5 +53,7 @@ def letterbox(
     resized = cv2.resize(image, fitted, interpolation=method)
     left, top = (size - fitted[0]) // 2, (size - fitted[1]) // 2
     square = np.full((size, size, 3), pad_value, np.uint8)
-    square[top : top + fitted[1], left : left + fitted[0]] = resized[..., ::-1]
+    # NumPy would turn the channels around one byte at a time.
+    colours = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)
+    square[top : top + fitted[1], left : left + fitted[0]] = colours
     return square

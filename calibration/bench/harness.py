@@ -37,12 +37,14 @@ class StepHarness(Closable):
         self, network: Network, catalog: CatalogReader, *, seed: int = 0, words: str = WORDS
     ) -> None:
         self.network = network
+        self.catalog = catalog
+        self.frames = made_up_frames(FRAMES, seed=seed)
+        self.words = words
         self.matcher = Matcher(network, catalog)
-        self._frames = made_up_frames(FRAMES, seed=seed)
         self._owned = ExitStack()
         self._owned.callback(network.close)
         for number in range(network.frames):
-            self.matcher.see(self._frames[-1 - number], 0.0)
+            self.matcher.see(self.frames[-1 - number], 0.0)
         self.matcher.hear(words)
         self.matcher.step(0.0)
 
@@ -83,13 +85,13 @@ class StepHarness(Closable):
     def step(self, number: int) -> Step:
         """See frame ``number`` and match; ``latency_ms`` of the answer splits the time by stage."""
         time_s = (1 + number) * PERIOD_S
-        self.matcher.see(self._frames[number % FRAMES], time_s)
+        self.matcher.see(self.frames[number % FRAMES], time_s)
         return self.matcher.step(time_s)
 
     def clip(self, number: int) -> Step:
         """Encode all T frames, from frame ``number`` on, one by one as they come, and match."""
         for offset in range(self.network.frames):
-            self.matcher.see(self._frames[(number + offset) % FRAMES], float(number))
+            self.matcher.see(self.frames[(number + offset) % FRAMES], float(number))
         return self.matcher.step(float(number))
 
     def close(self) -> None:

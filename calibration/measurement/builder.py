@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from export.precision.plan import PrecisionPlan
+from export.precision.plan import Precision, PrecisionPlan, SubmodulePlan, plan_from_dict
+from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError, UsageError
 
@@ -45,16 +46,16 @@ class Builder(Protocol):
 
 
 class ReadyBundles:
-    """Bundles that are there already, by name of their plan.
+    """Bundles that are there already.
 
     Args:
         source: the FP32 bundle.
-        ready: folders of the others.
+        ready: plans (`plan_of`) and the folders of their bundles.
     """
 
-    def __init__(self, source: Path, ready: Mapping[str, Path]) -> None:
+    def __init__(self, source: Path, ready: Sequence[tuple[PrecisionPlan, Path]]) -> None:
         self._source = source
-        self._ready = {FP32.name: source, **ready}
+        self._ready = [(FP32, source), *ready]
 
     @property
     def source(self) -> Path:
@@ -62,8 +63,8 @@ class ReadyBundles:
         return self._source
 
     def holds(self, plan: PrecisionPlan) -> bool:
-        """Whether there is a bundle of that name."""
-        return plan.name in self._ready
+        """Whether the bundle of just this plan is there."""
+        return any(plan == one for one, _ in self._ready)
 
     def identity(self, plan: PrecisionPlan) -> str:
         """Digest of the bundle, which names every byte of it."""
@@ -78,13 +79,35 @@ class ReadyBundles:
         return ()
 
     def _folder(self, plan: PrecisionPlan) -> Path:
-        if not self.holds(plan):
-            raise UsageError(
-                f"there is no bundle of the plan {plan.name}",
-                why=f"those there are: {', '.join(sorted(self._ready))}",
-                fix="give a bundle of it, or the checkpoint that it can be made from",
-            )
-        return self._ready[plan.name]
+        for one, folder in self._ready:
+            if plan == one:
+                return folder
+        raise UsageError(
+            f"there is no bundle of the plan {plan.name}",
+            why=f"those there are: {', '.join(one.name for one, _ in self._ready)}",
+            fix="give a bundle of it, or the FP32 bundle that it can be made from",
+        )
+
+
+def plan_of(manifest: Manifest, name: str) -> PrecisionPlan:
+    """The plan that a bundle was made by; where it does not tell, the precision of its submodules.
+
+    Args:
+        manifest: of the bundle.
+        name: of the plan.
+    """
+    note = manifest.provenance.get("precision")
+    if isinstance(note, dict) and "plan" in note:
+        return plan_from_dict({**note["plan"], "name": name})
+    submodules = {
+        submodule: SubmodulePlan(part.precision, held_precision=_held(part.precision))
+        for submodule, part in manifest.submodules.items()
+    }
+    return PrecisionPlan(name, "cpu", submodules)
+
+
+def _held(precision: Precision) -> Precision:
+    return "fp16" if precision == "fp16" else "fp32"
 
 
 class Bundles:

@@ -27,6 +27,7 @@ from models.evaluation.metrics import Estimate
 from runtime.bundle.manifest import Decision
 from runtime.bundle.reader import open_bundle
 from runtime.catalog.progress import Progress
+from runtime.errors import UsageError
 from runtime.machine import describe, package_version
 
 
@@ -182,7 +183,17 @@ class Measurer:
         return {**self._depends(plan), "exam": exam.digests}
 
     def _depends(self, plan: PrecisionPlan) -> dict[str, Any]:
-        """What every number about a plan depends on."""
+        """What every number about a plan depends on.
+
+        Raises:
+            UsageError: the plan is for another target than what runs here.
+        """
+        if plan.target != "cpu":
+            raise UsageError(
+                f"the plan {plan.name} cannot be measured here",
+                why=f"it is for {plan.target}; what runs here is for the processor",
+                fix="measure it on its target: sgmn bench",
+            )
         return {
             "fp32": self._fp32,
             "plan": self.builder.identity(plan),

@@ -19,6 +19,7 @@ from export.precision.processor import for_processor, needs_ranges
 from export.precision.range_cache import RangeCache, range_key
 from export.precision.ranges import Ranges, find_ranges
 from export.precision.rehearsal import Rehearsal, rehearse
+from export.precision.tensorrt import for_tensorrt
 from export.samples import Samples
 from runtime.bundle.manifest import SUBMODULES, Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
@@ -142,8 +143,6 @@ class BundleMaker:
                 self._file(name), name, chosen, ranges, reduce_range=plan.reduce_range
             )
         else:
-            from export.precision.tensorrt import for_tensorrt
-
             ranges = self.ranges(name, plan) if chosen.precision == "int8" else {}
             model = for_tensorrt(self._file(name), chosen, ranges)
         onnx.save(model, str(folder / file))

@@ -13,6 +13,10 @@ VIEW = 224
 """Side in pixels of both views: the whole frame shrunk, and its centre at full resolution."""
 
 
+PLACES = 49
+"""Patches of a view, 7 x 7."""
+
+
 class Conv(nn.Sequential):
     """Convolution with TensorFlow's SAME padding, batch norm folded into weight and bias.
 
@@ -108,15 +112,16 @@ class Lite0FrameEncoder(FrameEncoder):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, S, S, 3] RGB -> cls [N, 5120], tokens [N, 98, 320]."""
         # These weights want (x - 127) / 128, not ImageNet's mean and deviation.
-        pixels = (images.permute(0, 3, 1, 2).float() - 127.0) / 128.0
+        pixels = (images.permute(0, 3, 1, 2).float() - 127.0) * (1.0 / 128.0)
         whole = F.interpolate(pixels, size=(VIEW, VIEW), mode="bilinear", align_corners=False)
         m = self.margin
         centre = pixels[:, :, m : m + VIEW, m : m + VIEW]
-        patches, features = self.trunk(whole)
-        close_patches, close = self.trunk(centre)
-        cls = torch.cat([_mean(features), _gem(features), _mean(close), _gem(close)], 1)
-        tokens = torch.cat([patches.flatten(2), close_patches.flatten(2)], 2)
-        return cls, tokens.transpose(1, 2)
+        # The views of a frame lie side by side in one batch, so that one pass over the trunk does
+        # and both outputs are in the contract's order as they come.
+        patches, features = self.trunk(torch.stack([whole, centre], 1).flatten(0, 1))
+        cls = torch.cat([_mean(features), _gem(features)], 1)
+        tokens = patches.flatten(2).transpose(1, 2)
+        return cls.reshape(-1, 2 * cls.shape[1]), tokens.reshape(-1, 2 * PLACES, tokens.shape[2])
 
 
 def _mean(features: Tensor) -> Tensor:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from runtime.errors import StorageError
 
@@ -18,6 +20,43 @@ def file_digest(path: Path) -> str:
         while block := source.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a file for reading; a link is not followed and nothing but a file is opened.
+
+    Raises:
+        OSError: it is missing, a link, or no plain file; opening a pipe does not wait.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(None, "not a plain file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def create_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file that is not there yet, and wait until it is on the disk under its name.
+
+    Args:
+        path: its place.
+        data: its bytes.
+        mode: permission bits, from its first moment on; the umask takes more away.
+
+    Raises:
+        FileExistsError: something is there; it stays as it is.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            target.write(data)
+            target.flush()
+            os.fsync(target.fileno())
+    except BaseException:
+        path.unlink()
+        raise
+    sync(path.parent)
 
 
 def write_durably(path: Path, data: bytes) -> None:

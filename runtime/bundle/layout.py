@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from runtime.errors import BundleError
 
 MANIFEST = "manifest.json"
 MANIFEST_DIGEST = "manifest.json.sha256"
+SIGNATURE = "manifest.sig"
+
+UNLISTED = frozenset({MANIFEST, MANIFEST_DIGEST, SIGNATURE})
+"""Files that vouch for the others and so cannot be in the manifest's list."""
+
+LONGEST_NAME = 200
 
 REINSTALL = "install the bundle again from where you got it"
+
+# The same name on every file system: no blanks, no control or look-alike characters.
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+
+
+def damaged(folder: Path, why: str) -> BundleError:
+    """The error for a bundle that is not what its maker sealed."""
+    return BundleError(f"the bundle in {folder} is damaged", why=why, fix=REINSTALL)
 
 
 def safe_path(folder: Path, name: str) -> Path:
     """The place of a listed file, once its name is known to stay inside the folder.
 
     Raises:
-        BundleError: the name is absolute, climbs out, is not in plain form, or passes a link.
+        BundleError: the name is absolute, climbs out, is not in plain form, is too long, has
+            characters that some file system changes, or passes a link.
     """
     parts = PurePosixPath(name).parts
-    plain = "/".join(parts) == name and ".." not in parts and parts[0] != "/" if parts else False
-    if not plain or "\\" in name or "\0" in name:
+    plain = "/".join(parts) == name and all(_PART.fullmatch(part) for part in parts)
+    if not parts or not plain or len(name) > LONGEST_NAME:
         raise BundleError(
-            f"the bundle in {folder} names an unsafe path {name!r}",
-            why="paths must be relative, with forward slashes, and stay inside the bundle",
+            f"the bundle in {folder} names an unsafe path {name[:LONGEST_NAME]!r}",
+            why="paths must be relative, of letters, digits and ._+-, with forward slashes, and "
+            "stay inside the bundle",
             fix="do not use this bundle; " + REINSTALL,
         )
     place = folder
@@ -50,10 +68,35 @@ def _is_link(place: Path) -> bool:
         ) from error
 
 
+def check_distinct(folder: Path, names: Iterable[str]) -> None:
+    """Refuse names that differ only in case: some file systems hold one file for both.
+
+    Raises:
+        BundleError: two names, or a name and that of a file which vouches for the others, collide.
+    """
+    seen = {name.casefold(): name for name in UNLISTED}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name or name in UNLISTED:
+            raise BundleError(
+                f"the bundle in {folder} lists a name twice",
+                why=f"{name} and {other} are one file on some file systems",
+                fix="do not use this bundle; " + REINSTALL,
+            )
+
+
 def present_files(folder: Path) -> list[str]:
-    """Names of everything in a bundle that is not a folder, beside the manifest, sorted."""
+    """Names of everything in a bundle that is not a folder, beside what vouches for it, sorted.
+
+    Raises:
+        OSError: a folder in it cannot be read.
+    """
     found = []
-    for top, folders, files in os.walk(folder):
+    for top, folders, files in os.walk(folder, onerror=_raise):
         links = [name for name in folders if (Path(top) / name).is_symlink()]
         found += [(Path(top) / name).relative_to(folder).as_posix() for name in files + links]
-    return sorted(set(found) - {MANIFEST, MANIFEST_DIGEST})
+    return sorted(set(found) - UNLISTED)
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -16,7 +16,7 @@ SUBMODULES = ("frame_encoder", "text_encoder", "query_head", "item_head", "reran
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Tensor(_Part):
@@ -105,6 +105,15 @@ class PublishRule(_Part):
     least: float = Field(default=0.55, description="less resemblance than this gives no more bias")
 
 
+class SelfTest(_Part):
+    """Stored inputs and outputs of every submodule, and how far another machine may be off."""
+
+    file: str = Field(default="self_test.npz", description="NumPy archive without pickle")
+    tolerance: dict[str, float] = Field(
+        description="by submodule: length of the error over the length of the expected output"
+    )
+
+
 class FileEntry(_Part):
     """Digest and size of one file of the bundle."""
 
@@ -118,6 +127,11 @@ class Manifest(_Part):
     schema_version: Literal[2] = SCHEMA_VERSION
     name: str
     version: str
+    created_at: str | None = Field(
+        default=None,
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
+        description="when it was put together, in UTC; tells which of two equal versions is older",
+    )
     preset: str
     precision: str = Field(description="precision plan, e.g. fp32 or int8-cpu")
     frames: int = Field(gt=0, description="T: frames of a clip")
@@ -134,6 +148,7 @@ class Manifest(_Part):
     spoken: SpokenRule = Field(default_factory=SpokenRule)
     publish: PublishRule = Field(default_factory=PublishRule)
     decision: Decision
+    self_test: SelfTest | None = None
     parity: dict[str, Any] = Field(default_factory=dict)
     accuracy: list[dict[str, Any]] = Field(default_factory=list)
     provenance: dict[str, Any] = Field(default_factory=dict)

@@ -6,16 +6,26 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from runtime.bundle.files import file_digest
-from runtime.bundle.layout import MANIFEST, MANIFEST_DIGEST, REINSTALL, present_files, safe_path
+from runtime.bundle.files import file_digest, open_plain
+from runtime.bundle.layout import (
+    MANIFEST,
+    MANIFEST_DIGEST,
+    REINSTALL,
+    SIGNATURE,
+    check_distinct,
+    damaged,
+    present_files,
+    safe_path,
+)
 from runtime.bundle.manifest import SCHEMA_VERSION, SUBMODULES, FileEntry, Manifest
 from runtime.errors import BundleError
 
 MAX_MANIFEST_BYTES = 1 << 20
+MAX_SIGNATURE_BYTES = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -26,31 +36,76 @@ class Bundle:
         folder: where it lies.
         manifest: what it says of itself.
         digest: hex SHA-256 of ``manifest.json``, which names the bundle and all its files.
+        signed_by: id of the trusted key that signed it; None where there is no signature or nobody
+            asked for one.
     """
 
     folder: Path
     manifest: Manifest
     digest: str
+    signed_by: str | None = None
 
 
-def open_bundle(folder: Path) -> Bundle:
-    """Verify a bundle: the manifest, its version, the paths it names, sizes and digests.
+@dataclass(frozen=True)
+class Head:
+    """A manifest that was verified; of the files that it names, only the names were.
+
+    Attributes:
+        data: the bytes of ``manifest.json``.
+        signature: those of ``manifest.sig``, or None.
+        manifest: what the manifest says.
+        digest: hex SHA-256 of ``data``.
+        signed_by: as in `Bundle`.
+    """
+
+    data: bytes
+    signature: bytes | None
+    manifest: Manifest
+    digest: str
+    signed_by: str | None
+
+
+class SignatureCheck(Protocol):
+    """Who may have made a bundle; see `runtime.bundle.signature.Trust`."""
+
+    def check(self, folder: Path, manifest: bytes, line: bytes | None) -> str | None:
+        """The id of the key that signed, or None; raises `SignatureError`."""
+
+
+def open_bundle(folder: Path, trust: SignatureCheck | None = None) -> Bundle:
+    """Verify a bundle: signature, manifest, its version, the paths it names, sizes and digests.
+
+    Args:
+        folder: where it lies.
+        trust: checks the signature before the manifest is parsed; None asks for no signature.
 
     Raises:
         BundleError: it is missing, damaged, unsafe, incomplete, or of another schema version.
+        SignatureError: ``trust`` refuses its signature.
     """
+    head = read_head(folder, trust)
+    check_files(folder, head.manifest)
+    return Bundle(folder, head.manifest, head.digest, head.signed_by)
+
+
+def read_head(folder: Path, trust: SignatureCheck | None = None) -> Head:
+    """The manifest, verified as far as it goes without the other files; as `open_bundle`."""
     if not folder.is_dir():
         raise BundleError(
             f"there is no bundle in {folder}",
             why="the folder does not exist",
             fix="give the folder that holds manifest.json",
         )
-    data = _read_capped(folder, MANIFEST)
+    data = _read_capped(folder, MANIFEST, MAX_MANIFEST_BYTES)
+    signature = _read_signature(folder)
+    signed_by = trust.check(folder, data, signature) if trust is not None else None
     digest = _check_manifest_digest(folder, data)
     manifest = _parse(folder, data)
     _check_parts(folder, manifest)
-    _check_files(folder, manifest)
-    return Bundle(folder, manifest, digest)
+    check_distinct(folder, manifest.files)
+    for name in manifest.files:
+        safe_path(folder, name)
+    return Head(data, signature, manifest, digest, signed_by)
 
 
 def verify(folder: Path) -> Manifest:
@@ -62,45 +117,51 @@ def verify(folder: Path) -> Manifest:
     return open_bundle(folder).manifest
 
 
-def _damaged(folder: Path, why: str) -> BundleError:
-    return BundleError(f"the bundle in {folder} is damaged", why=why, fix=REINSTALL)
-
-
-def _read_capped(folder: Path, name: str) -> bytes:
+def _read_capped(folder: Path, name: str, limit: int) -> bytes:
     path = safe_path(folder, name)
-    if not path.is_file():
+    try:
+        with open_plain(path) as source:
+            data = source.read(limit + 1)
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
         raise BundleError(
             f"{folder} is not a bundle",
-            why=f"it has no {name}",
+            why=f"it has no {name}" if missing else f"{name}: {error.strerror}",
             fix="give the folder that holds manifest.json, or " + REINSTALL,
-        )
-    with path.open("rb") as source:
-        data = source.read(MAX_MANIFEST_BYTES + 1)
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise _damaged(folder, f"{name} is larger than {MAX_MANIFEST_BYTES} bytes")
+        ) from error
+    if len(data) > limit:
+        raise damaged(folder, f"{name} is larger than {limit} bytes")
     return data
+
+
+def _read_signature(folder: Path) -> bytes | None:
+    present = (folder / SIGNATURE).is_symlink() or (folder / SIGNATURE).exists()
+    return _read_capped(folder, SIGNATURE, MAX_SIGNATURE_BYTES) if present else None
 
 
 def _check_manifest_digest(folder: Path, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     # Exact bytes, so that a flipped byte in this small file is found as well.
-    if _read_capped(folder, MANIFEST_DIGEST) != _digest_line(digest):
-        raise _damaged(folder, f"{MANIFEST} does not have the digest in {MANIFEST_DIGEST}")
+    if _read_capped(folder, MANIFEST_DIGEST, MAX_SIGNATURE_BYTES) != digest_line(digest):
+        raise damaged(folder, f"{MANIFEST} does not have the digest in {MANIFEST_DIGEST}")
     return digest
 
 
-def _digest_line(digest: str) -> bytes:
+def digest_line(digest: str) -> bytes:
+    """The bytes of ``manifest.json.sha256``."""
     return f"{digest}\n".encode("ascii")
 
 
 def _parse(folder: Path, data: bytes) -> Manifest:
     try:
-        fields: Any = json.loads(data)
+        fields: Any = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number
+        )
     except (ValueError, RecursionError) as error:
-        raise _damaged(folder, f"{MANIFEST} is not JSON ({error})") from error
+        raise damaged(folder, f"{MANIFEST} is not JSON ({error})") from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if type(version) is not int:  # true is an int to Python
-        raise _damaged(folder, f"{MANIFEST} has no schema_version, or one that is no whole number")
+        raise damaged(folder, f"{MANIFEST} has no schema_version, or one that is no whole number")
     # Before the model is validated: another version's manifest may have other fields.
     _check_version(folder, version)
     try:
@@ -109,12 +170,24 @@ def _parse(folder: Path, data: bytes) -> Manifest:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         why = f"{MANIFEST}: {place}: {first['msg']} ({error.error_count()} problems)"
-        raise _damaged(folder, why) from error
+        raise damaged(folder, why) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers may each take another one of two equal keys."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return fields
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def _check_version(folder: Path, version: int) -> None:
     if version < 1:
-        raise _damaged(folder, f"{MANIFEST} has the schema_version {version}")
+        raise damaged(folder, f"{MANIFEST} has the schema_version {version}")
     if version > SCHEMA_VERSION:
         raise BundleError(
             f"the bundle in {folder} is newer than this program",
@@ -133,34 +206,56 @@ def _check_parts(folder: Path, manifest: Manifest) -> None:
     for parts in (manifest.submodules, manifest.tensorrt):
         odd = sorted(set(SUBMODULES) ^ set(parts))
         if odd and (parts or parts is manifest.submodules):
-            raise _damaged(folder, f"missing or unknown submodules: {', '.join(odd)}")
+            raise damaged(folder, f"missing or unknown submodules: {', '.join(odd)}")
     graphs = [*manifest.submodules.values(), *manifest.tensorrt.values()]
     needed = [part.file for part in graphs] + [manifest.text.tokenizer]
+    if manifest.self_test is not None:
+        needed.append(manifest.self_test.file)
+        odd = sorted(set(SUBMODULES) ^ set(manifest.self_test.tolerance))
+        if odd:
+            raise damaged(folder, f"the self-test lacks or invents: {', '.join(odd)}")
     for name in needed:
         safe_path(folder, name)
         if name not in manifest.files:
-            raise _damaged(folder, f"{name} is used but not in the manifest's list of files")
+            raise damaged(folder, f"{name} is used but not in the manifest's list of files")
 
 
-def _check_files(folder: Path, manifest: Manifest) -> None:
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Every file that is listed is there with its size and digest, and no other.
+
+    Raises:
+        BundleError: one is missing, changed, no plain file, or not listed.
+    """
     places = {name: safe_path(folder, name) for name in manifest.files}
-    extra = [name for name in present_files(folder) if name not in manifest.files]
+    check_unlisted(folder, manifest)
+    for name, entry in manifest.files.items():
+        _check_size(folder, name, places[name], entry)
+    for name, entry in manifest.files.items():
+        if file_digest(places[name]) != entry.sha256:
+            raise damaged(folder, f"{name} does not have the digest in the manifest")
+
+
+def check_unlisted(folder: Path, manifest: Manifest) -> None:
+    """Refuse a bundle with files that its manifest does not list.
+
+    Raises:
+        BundleError: there is one, or a folder of it cannot be read.
+    """
+    try:
+        extra = [name for name in present_files(folder) if name not in manifest.files]
+    except OSError as error:
+        raise damaged(folder, f"{error.filename}: {error.strerror}") from error
     if extra:
         raise BundleError(
             f"the bundle in {folder} holds files that its manifest does not list",
             why=", ".join(extra[:10]),
             fix="remove them, or " + REINSTALL,
         )
-    for name, entry in manifest.files.items():
-        _check_size(folder, name, places[name], entry)
-    for name, entry in manifest.files.items():
-        if file_digest(places[name]) != entry.sha256:
-            raise _damaged(folder, f"{name} does not have the digest in the manifest")
 
 
 def _check_size(folder: Path, name: str, place: Path, entry: FileEntry) -> None:
     if not place.is_file():
-        raise _damaged(folder, f"{name} is missing")
+        raise damaged(folder, f"{name} is missing")
     size = place.stat().st_size
     if size != entry.size_bytes:
-        raise _damaged(folder, f"{name} has {size} bytes instead of {entry.size_bytes}")
+        raise damaged(folder, f"{name} has {size} bytes instead of {entry.size_bytes}")

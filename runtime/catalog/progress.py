@@ -13,3 +13,8 @@ class Progress(Protocol):
 
     def __call__(self, items: Iterable[T], *, label: str, total: int) -> Iterator[T]:
         """The same items, one by one."""
+
+
+def no_progress(items: Iterable[T], *, label: str, total: int) -> Iterator[T]:
+    """Iterate and show nothing, as within a bar that is shown already."""
+    yield from items

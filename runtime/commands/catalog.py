@@ -53,11 +53,11 @@ def import_products(feed: Path, folder: Path, bundle_folder: Path | None, as_jso
     shows the old products until the import is complete. Photos that `sgmn catalog enrol` added stay
     with their products.
     """
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
     from runtime.catalog.importer import import_feed
     from runtime.network import Network
 
-    with Network.open(bundle_folder or shipped_bundle()) as network:
+    with Network.open(bundle_folder or bundle_in_use()) as network:
         report = import_feed(
             feed,
             folder,
@@ -109,7 +109,7 @@ def enrol(
             why="either ITEM and PHOTO are given, or --from",
             fix="sgmn catalog enrol ITEM PHOTO --catalog DIR",
         )
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
     from runtime.catalog.enrolment import enrol_photos
     from runtime.catalog.photos import Photo, read_photo_list
     from runtime.network import Network
@@ -119,7 +119,7 @@ def enrol(
         if listed is not None
         else [Photo(item or "", path, str(path)) for path in photos]
     )
-    with Network.open(bundle_folder or shipped_bundle()) as network:
+    with Network.open(bundle_folder or bundle_in_use()) as network:
         report = enrol_photos(
             given,
             folder,
@@ -143,12 +143,12 @@ def enrol(
 @json_option
 def forget(items: tuple[str, ...], folder: Path, bundle_folder: Path | None, as_json: bool) -> None:
     """Take away all photos that were added to the products with these ids."""
+    from runtime.bundle.current import bundle_in_use
     from runtime.bundle.reader import open_bundle
-    from runtime.bundle.shipped import shipped_bundle
     from runtime.catalog.enrolment import forget_photos
     from runtime.catalog.publisher import PhotoPublisher
 
-    bundle = open_bundle(bundle_folder or shipped_bundle())
+    bundle = open_bundle(bundle_folder or bundle_in_use())
     publisher = PhotoPublisher(bundle.manifest.publish)
     report = forget_photos(items, folder, bundle.digest, publisher=publisher)
     if as_json:
@@ -201,11 +201,11 @@ def stats(folder: Path, as_json: bool) -> None:
 @json_option
 def rollback(folder: Path, bundle_folder: Path | None, as_json: bool) -> None:
     """Go back to before the last import or change of photos, if the bundle encoded that."""
+    from runtime.bundle.current import bundle_in_use
     from runtime.bundle.reader import open_bundle
-    from runtime.bundle.shipped import shipped_bundle
     from runtime.catalog.sqlite_catalog import SqliteCatalog
 
-    digest = open_bundle(bundle_folder or shipped_bundle()).digest
+    digest = open_bundle(bundle_folder or bundle_in_use()).digest
     with SqliteCatalog.build(folder, digest, create=False) as opened:
         snapshot = opened.rollback()
         count = len(opened.items())

@@ -65,11 +65,11 @@ def demo(
             why="the page goes on until Ctrl-C and has no one result",
             fix="run: sgmn demo --headless --json",
         )
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
     from runtime.demo.store import open_store, shipped_store
     from runtime.kiosk.signals import ends_on_sigterm
 
-    store, bundle = open_store(shipped_store()), bundle_folder or shipped_bundle()
+    store, bundle = open_store(shipped_store()), bundle_folder or bundle_in_use()
     with ends_on_sigterm():
         if headless:
             _headless(store, bundle, _speech(speech_model), as_json)

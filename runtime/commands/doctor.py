@@ -25,10 +25,10 @@ def doctor(bundle_folder: Path | None, speech_model: Path | None, as_json: bool)
 
     Exit code 0 if nothing failed, 1 otherwise; warnings do not count.
     """
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
     from runtime.doctor import examine, healthy
 
-    findings = examine(bundle_folder or shipped_bundle(), speech_model)
+    findings = examine(bundle_folder or bundle_in_use(), speech_model)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})
     else:

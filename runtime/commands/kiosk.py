@@ -70,7 +70,7 @@ def kiosk(
             why="it names no camera",
             fix="give a number such as 0, a path below /dev/v4l/by-id, or a URL",
         )
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
     from runtime.capture.live_camera import LiveCamera
     from runtime.capture.reopening import ReopeningCamera
     from runtime.catalog.sqlite_catalog import SqliteCatalog
@@ -88,7 +88,7 @@ def kiosk(
         if not no_page:
             page = opened.enter_context(_page(hub, shelf, host, port))
             note(f"The page is on {page.url}")
-        network = opened.enter_context(Network.open(bundle_folder or shipped_bundle()))
+        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use()))
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
 
         def refresh() -> None:

@@ -48,7 +48,7 @@ def match(
             why="each names another source of the words",
             fix="give only one of them",
         )
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
     from runtime.capture.clip import VideoClip
     from runtime.catalog.sqlite_catalog import SqliteCatalog
     from runtime.matcher import Matcher
@@ -58,7 +58,7 @@ def match(
     # A clip that cannot be played is said at once, before anything is loaded.
     info = VideoClip(clip).probe()
     with ExitStack() as opened:
-        network = opened.enter_context(Network.open(bundle_folder or shipped_bundle()))
+        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use()))
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
         words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))
         moments = play(clip, words, Matcher(network, catalog))

@@ -10,7 +10,7 @@ bundle_option = click.option(
     "--bundle",
     "bundle_folder",
     type=click.Path(path_type=Path),
-    help="Folder of the network bundle. Default: the bundle shipped with this program.",
+    help="Folder of the network bundle. Default: the bundle in use (`sgmn bundle path`).",
 )
 catalog_option = click.option(
     "--catalog",
@@ -23,4 +23,12 @@ speech_model_option = click.option(
     "--speech-model",
     type=click.Path(path_type=Path),
     help="Folder of a Vosk model. Default: $SGMN_SPEECH_MODEL, then the one shipped for the demo.",
+)
+trusted_option = click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Public key that is trusted. Default: the *.pub files in the folder keys of $SGMN_HOME.",
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from runtime.errors import EngineError
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +38,28 @@ class TensorSpec:
                 isinstance(s, str) or s == n for s, n in zip(self.shape, array.shape, strict=True)
             )
         )
+
+
+def check_feeds(name: str, specs: Sequence[TensorSpec], feeds: Mapping[str, Array]) -> None:
+    """Refuse inputs that are missing or do not fit.
+
+    Args:
+        name: of the submodule.
+        specs: its inputs.
+        feeds: arrays by the names of inputs.
+
+    Raises:
+        EngineError: naming the first that does not fit.
+    """
+    for spec in specs:
+        array = feeds.get(spec.name)
+        if array is None or not spec.accepts(array):
+            found = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
+            raise EngineError(
+                f"{name} got a wrong input {spec.name}",
+                why=f"it takes {spec.dtype} {list(spec.shape)} and got {found}",
+                fix="use a catalog and a bundle that belong together",
+            )
 
 
 @runtime_checkable

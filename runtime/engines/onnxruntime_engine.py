@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.engines.engine import Array, TensorSpec
+from runtime.engines.engine import Array, TensorSpec, check_feeds
 from runtime.errors import EngineError
 from runtime.lifecycle import Openable
 
@@ -101,15 +101,7 @@ class OnnxRuntimeEngine(Openable):
             raise EngineError(
                 f"{self._name} is not open", why="open() was not called", fix="open it first"
             )
-        for spec in self._inputs:
-            array = feeds.get(spec.name)
-            if array is None or not spec.accepts(array):
-                found = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
-                raise EngineError(
-                    f"{self._name} got a wrong input {spec.name}",
-                    why=f"it takes {spec.dtype} {list(spec.shape)} and got {found}",
-                    fix="use a catalog and a bundle that belong together",
-                )
+        check_feeds(self._name, self._inputs, feeds)
         names = [spec.name for spec in self._outputs]
         try:
             values = self._session.run(

@@ -25,6 +25,7 @@ from runtime.text import TextTokenizer
 from tests.export.conftest import Exported
 from tests.models.tiny_network import stirred
 
+FRAME_ENCODER = "frame_encoder.fp32.onnx"
 ELEMENT = {1: "float32", 2: "uint8", 7: "int64"}
 
 
@@ -180,6 +181,9 @@ def test_the_lite_frame_encoder_and_heads(tmp_path: Path) -> None:
             generator = torch.Generator().manual_seed(n)
             inputs = [port.example({"N": n}, generator) for port in part.inputs]
             assert all(r.largest < 1e-3 for r in require(part, file, inputs))
+    operations = [n.op_type for n in onnx.load(str(tmp_path / FRAME_ENCODER)).graph.node]
+    assert operations.count("Conv") == 49, "both views go through the trunk at once"
+    assert "Pad" not in operations
 
 
 @pytest.mark.slow

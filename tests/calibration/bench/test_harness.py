@@ -48,7 +48,7 @@ def test_the_catalog_has_the_sizes_and_the_number_asked_for(
 ) -> None:
     vector, nodes, visual = sizes(exported.manifest)
     assert visual == harness.network.visual_size
-    items, stored = harness.matcher._catalog.vectors(range(50))
+    items, stored = harness.catalog.vectors(range(50))
     assert items.shape == (50, vector)
     assert stored.shape[1:] == nodes
     np.testing.assert_allclose(np.linalg.norm(items[:, :visual], axis=1), 1, rtol=1e-5)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from calibration.measurement.builder import FP32, Bundles, ReadyBundles
-from calibration.sensitivity import Place, alone
+from calibration.sensitivity.sweep import Place, alone
 from export.precision.plan import PrecisionPlan
 from runtime.bundle.reader import open_bundle
 from runtime.errors import UsageError
@@ -22,16 +22,18 @@ def test_a_ready_bundle_is_named_by_its_digest_and_left_alone(
     exported: Exported, tmp_path: Path
 ) -> None:
     made = NoisyBuilder(exported.bundle, NOISE).build(INT8, tmp_path / "int8")
-    ready = ReadyBundles(exported.bundle, {"int8": made})
+    ready = ReadyBundles(exported.bundle, [(INT8, made)])
     bundles = Bundles(ready, tmp_path / "bundles")
     assert bundles.of(INT8) == made
     assert bundles.of(FP32) == exported.bundle == ready.source
     assert list((tmp_path / "bundles").iterdir()) == []
+    # One of the same name that does something else is not it.
+    assert not ready.holds(replace(_only("head"), name="int8"))
     assert ready.identity(INT8) == open_bundle(made).digest != ready.identity(FP32)
 
 
 def test_a_plan_without_a_bundle_is_told(exported: Exported) -> None:
-    ready = ReadyBundles(exported.bundle, {})
+    ready = ReadyBundles(exported.bundle, [])
     with pytest.raises(UsageError, match="no bundle of the plan int8"):
         ready.identity(INT8)
 

@@ -6,19 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from calibration.measurement.builder import FP32
-from calibration.measurement.judging import r1
 from calibration.measurement.latency import saved_ms
 from calibration.measurement.measurer import Measurer
-from calibration.records.sensitivity import CalibrationComparison, Effect, Sensitivity
-from export.precision.plan import Calibration, Method, PrecisionPlan, SubmodulePlan
+from calibration.records.sensitivity import Effect, Sensitivity
+from export.precision.plan import PrecisionPlan, SubmodulePlan
 from runtime.bundle.manifest import SUBMODULES
 from runtime.catalog.progress import Progress
 
 BY_BLOCK = ("frame_encoder",)
 """Submodules that are looked at block by block; the others as a whole."""
-
-METHODS: tuple[Method, ...] = ("minmax", "entropy", "percentile")
-COUNTS = (16, 64, 512)
 
 
 @dataclass(frozen=True)
@@ -74,33 +70,6 @@ def sweep(
     for place in judged:
         found[place] = _judged(measurer, whole, place, found[place])
     return tuple(found[place] for place in order)
-
-
-def compare_calibrations(
-    measurer: Measurer,
-    whole: PrecisionPlan,
-    progress: Progress,
-    *,
-    methods: Sequence[Method] = METHODS,
-    counts: Sequence[int] = COUNTS,
-    judged: bool = True,
-) -> tuple[CalibrationComparison, ...]:
-    """What each method and number of samples gives for a plan.
-
-    Args:
-        measurer: measures and remembers.
-        whole: the plan.
-        progress: shows progress.
-        methods: of finding ranges.
-        counts: of calibration pictures.
-        judged: measure R@1 as well.
-    """
-    seed = whole.calibration.seed
-    ways = [Calibration(method, count, seed) for method in methods for count in counts]
-    return tuple(
-        _comparison(measurer, replace(whole, name=_named(way), calibration=way), judged=judged)
-        for way in progress(ways, label="Comparing calibrations", total=len(ways))
-    )
 
 
 def alone(whole: PrecisionPlan, place: Place, blocks: Sequence[str]) -> PrecisionPlan:
@@ -174,19 +143,3 @@ def _judged(
         return replace(found, alone=changed)
     kept = replace(found.held, r1_change=measurer.r1_change(without, whole))
     return replace(found, alone=changed, held=kept)
-
-
-def _comparison(measurer: Measurer, plan: PrecisionPlan, *, judged: bool) -> CalibrationComparison:
-    way = plan.calibration
-    return CalibrationComparison(
-        method=way.method,
-        pictures=way.pictures,
-        seed=way.seed,
-        query_cosine=measurer.likeness(plan).query,
-        r1=r1(measurer.headline(plan)) if judged else None,
-        r1_change=measurer.r1_change(plan) if judged else None,
-    )
-
-
-def _named(way: Calibration) -> str:
-    return f"{way.method}-{way.pictures}"

@@ -1,0 +1,90 @@
+"""Bundles made from an FP32 bundle as plans say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from calibration.measurement.store import digest_of
+from export.precision.blocks import blocks
+from export.precision.maker import BundleMaker
+from export.precision.plan import Calibration, PrecisionPlan
+from export.samples import Samples
+from runtime.bundle.manifest import SUBMODULES
+from runtime.bundle.reader import open_bundle
+from runtime.catalog.progress import Progress
+
+Draw = Callable[[Calibration], Samples]
+
+
+class PlanBuilder:
+    """Makes bundles of plans; `calibration.measurement.builder.Builder`.
+
+    Args:
+        source: the FP32 bundle.
+        draw: the calibration samples that a plan asks for.
+        cache: folder of ranges measured before.
+        progress: shows progress.
+    """
+
+    def __init__(self, source: Path, draw: Draw, cache: Path, progress: Progress) -> None:
+        self._source = source
+        self._draw = draw
+        self._cache = cache
+        self._progress = progress
+        self._digests: dict[tuple[int, int], str] = {}
+        self._latest: tuple[tuple[int, int], BundleMaker] | None = None
+
+    @property
+    def source(self) -> Path:
+        """As `Builder.source`."""
+        return self._source
+
+    def identity(self, plan: PrecisionPlan) -> str:
+        """As `Builder.identity`."""
+        if _exact(plan):
+            return self._source_digest
+        key = _drawn(plan)
+        if key not in self._digests:
+            self._maker(plan)
+        return digest_of([self._source_digest, plan.digest(), self._digests[key]])
+
+    def build(self, plan: PrecisionPlan, out: Path) -> Path:
+        """As `Builder.build`; nothing is built for FP32."""
+        if _exact(plan):
+            return self._source
+        self._maker(plan).make(plan, out)
+        return out
+
+    def blocks(self, submodule: str) -> tuple[str, ...]:
+        """As `Builder.blocks`."""
+        file = self._source / open_bundle(self._source).manifest.submodules[submodule].file
+        return tuple(block.name for block in blocks(file) if block.weighted)
+
+    def samples(self, plan: PrecisionPlan) -> str:
+        """Hex SHA-256 of the calibration samples of a plan."""
+        self.identity(plan)
+        return self._digests.get(_drawn(plan), "")
+
+    def _maker(self, plan: PrecisionPlan) -> BundleMaker:
+        """The maker with the plan's samples; one at a time, because pictures need memory."""
+        key = _drawn(plan)
+        if self._latest is None or self._latest[0] != key:
+            samples = self._draw(plan.calibration)
+            self._digests[key] = samples.digest()
+            made = BundleMaker(self._source, samples, cache=self._cache, progress=self._progress)
+            self._latest = key, made
+        return self._latest[1]
+
+    @cached_property
+    def _source_digest(self) -> str:
+        return open_bundle(self._source).digest
+
+
+def _exact(plan: PrecisionPlan) -> bool:
+    return all(plan.of(name).precision == "fp32" for name in SUBMODULES)
+
+
+def _drawn(plan: PrecisionPlan) -> tuple[int, int]:
+    return plan.calibration.pictures, plan.calibration.seed
