@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.errors import StorageError
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 @contextmanager
@@ -35,5 +38,13 @@ def new_folder(out: Path) -> Iterator[Path]:
         yield partial
         partial.chmod(0o755)
         partial.replace(out)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise StorageError(
+            f"cannot write {out}",
+            why=str(error.strerror),
+            fix="free some space, or name another --out",
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
