@@ -77,10 +77,9 @@ def test_a_file_gets_the_name_it_is_given(given: list[str], tmp_path: Path) -> N
 
 
 def test_people_get_a_table_and_sentences(given: list[str]) -> None:
-    found = run(*given, "--only", "submodules", "--threads", "2")
+    found = run(*given, "--only", "submodules")
     assert "Latency" in found.stdout
     assert "text_encoder_int8_vs_fp32: " in found.stdout
-    assert "text_encoder_int8_vs_fp32_2_threads: " in found.stdout
     assert "the checkpoint" in found.stdout
     assert "release" not in found.stdout
 
