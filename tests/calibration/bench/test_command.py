@@ -112,6 +112,11 @@ def test_a_wrong_twin_is_refused_before_anything_is_measured(
         run("--bundle", str(quantised), "--fp32", str(quantised), "--cache", str(tmp_path))
 
 
+def test_a_place_that_cannot_be_written_is_told_at_once(given: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--out"):
+        run(*given, "--out", str(tmp_path / "nowhere" / "mine.json"))
+
+
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.requirements.PACKAGES", ("no_such_package",))
     with pytest.raises(DependencyError, match="no_such_package"):
