@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 NAMED_ASSETS = os.environ.get("SGMN_TEST_ASSETS")
 ASSETS = Path(NAMED_ASSETS or REPOSITORY.parent / "shared")
 HAS_ASSETS = (ASSETS / "data").is_dir()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this machine's user has installed must not reach a test, nor a test's bundles them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SGMN_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+        yield
 
 
 @pytest.fixture(scope="session")

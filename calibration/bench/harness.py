@@ -39,8 +39,8 @@ class StepHarness(Closable):
         self.network = network
         self.catalog = catalog
         self.frames = made_up_frames(FRAMES, seed=seed)
-        self.words = words
         self.matcher = Matcher(network, catalog)
+        self.heard = self.matcher.read(words)
         self._owned = ExitStack()
         self._owned.callback(network.close)
         for number in range(network.frames):

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -80,12 +79,18 @@ def twins(bundle: Path, fp32: Path | None, checkpoint: Path | None, cache: Path)
 
     Raises:
         BundleError: a bundle is missing or damaged.
-        UsageError: ``fp32`` is not FP32, or the three are not of one architecture.
+        UsageError: ``bundle`` is FP32, ``fp32`` is not, or the architectures differ.
         ExportError: the checkpoint cannot be used.
     """
     from models.sgmn import load_checkpoint
 
     manifest = verify(bundle)
+    if manifest.precision == "fp32":
+        raise UsageError(
+            f"{bundle} is an FP32 bundle",
+            why="the bundle that is to be fast is measured against its FP32 twin",
+            fix="give what `sgmn quantize` wrote with --bundle",
+        )
     if checkpoint is not None:
         network, _ = load_checkpoint(checkpoint)
         weights, origin = f"the checkpoint {checkpoint.name}", file_digest(checkpoint)

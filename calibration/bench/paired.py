@@ -7,6 +7,7 @@ times do not.
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,20 +21,28 @@ from calibration.bench.alternative import Alternative
 Clock = Callable[[], float]
 """Seconds, rising."""
 
+FEWEST = 5
+"""Rounds that a slow machine gets as well."""
+
+Watch = Callable[[Sequence[int]], Iterable[int]]
+"""Passes the numbers of the rounds on and may show how far they are."""
+
 
 @dataclass(frozen=True)
 class Rounds:
     """How often.
 
     Attributes:
-        count: rounds that are kept, at least 1.
+        count: rounds that are kept, at least 1; fewer where the time is up before.
         warmup: rounds before them that are not.
         seed: of the order.
+        limit_s: seconds after which no further round begins, once `FEWEST` are kept.
     """
 
     count: int
     warmup: int = 3
     seed: int = 0
+    limit_s: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ def measure(
     rounds: Rounds,
     *,
     clock: Clock = time.perf_counter,
-    watch: Callable[[Iterable[int]], Iterable[int]] = iter,
+    watch: Watch = iter,
 ) -> dict[str, Series]:
     """Time alternatives against one another.
 
@@ -75,7 +84,7 @@ def measure(
         alternatives: at least one; names differ.
         rounds: how often, and the seed of the order.
         clock: for tests.
-        watch: passes the rounds on and may show how far they are.
+        watch: the rounds.
 
     Returns:
         By name.
@@ -85,8 +94,11 @@ def measure(
         raise ValueError("two alternatives have one name")
     runs = dict.fromkeys(by_name, 0)
     kept: dict[str, list[tuple[float, ...]]] = {name: [] for name in by_name}
+    end = clock() + rounds.limit_s
     with _no_garbage_collection():
         for number in watch(range(-rounds.warmup, rounds.count)):
+            if number >= FEWEST and clock() >= end:
+                break
             spent: dict[str, list[float]] = {name: [] for name in by_name}
             for name in order(alternatives, rounds.seed, number):
                 begun = clock()

@@ -13,7 +13,7 @@ ENCODERS = ("frame_encoder", "text_encoder")
 EXACT, HALF = SubmodulePlan("fp32"), SubmodulePlan("fp16", held_precision="fp16")
 
 HELD: dict[str, SubmodulePlan] = {
-    "lite": SubmodulePlan("int8", held=("stem", "blocks.0", "blocks.1")),
+    "lite": SubmodulePlan("int8", held=("stem", "blocks.0")),
     "b32": HALF,
 }
 """What the frame encoder of a preset needs in plan ``int8``; of all others, every block is INT8.

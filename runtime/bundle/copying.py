@@ -11,7 +11,7 @@ from pathlib import Path
 from runtime.bundle.files import BLOCK_BYTES, create_file, file_digest, open_plain, sync
 from runtime.bundle.layout import MANIFEST, MANIFEST_DIGEST, SIGNATURE, damaged, safe_path
 from runtime.bundle.manifest import FileEntry
-from runtime.bundle.reader import Head, digest_line
+from runtime.bundle.reader import Head, check_size, digest_line
 from runtime.errors import StorageError
 
 
@@ -42,6 +42,8 @@ class Copy:
         self._target.mkdir()
         twins = {name: self._twin(entry) for name, entry in head.manifest.files.items()}
         needed = {name: e for name, e in head.manifest.files.items() if twins[name] is None}
+        for name, entry in needed.items():
+            check_size(self._source, name, entry)
         self._check_room(sum(entry.size_bytes for entry in needed.values()))
         folders = {self._target}
         for name, entry in head.manifest.files.items():

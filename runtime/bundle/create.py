@@ -12,7 +12,7 @@ from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.recording import record, self_test_section
-from runtime.bundle.self_test import tested_apart
+from runtime.bundle.self_test import run_apart
 from runtime.bundle.vectors import write_vectors
 from runtime.bundle.writer import seal
 from runtime.errors import BundleError
@@ -71,7 +71,7 @@ def create_bundle(
             changes |= _add_self_test(base, folder, self_test, changes["provenance"])
         sealed = seal(folder, base.manifest.model_copy(update=changes))
         if self_test is not None:
-            tested_apart(folder)
+            run_apart(folder)
         return sealed
 
 

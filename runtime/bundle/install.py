@@ -13,7 +13,7 @@ from runtime.bundle.installed import Installed, write_installed
 from runtime.bundle.layout import SIGNATURE
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Head, SignatureCheck, check_unlisted, open_bundle, read_head
-from runtime.bundle.self_test import Check, tested_apart
+from runtime.bundle.self_test import Check, run_apart
 from runtime.bundle.shipped import shipped_bundle
 from runtime.bundle.store import BundleStore
 from runtime.errors import BundleError
@@ -57,7 +57,7 @@ def install_bundle(
     store: BundleStore,
     trust: SignatureCheck,
     *,
-    self_test: SelfTest = tested_apart,
+    self_test: SelfTest = run_apart,
     allow_downgrade: bool = False,
     keep: int = KEPT,
 ) -> Installation:
@@ -78,8 +78,8 @@ def install_bundle(
         BundleError: the bundle is damaged, unsafe or older, or another installation is running.
         SignatureError: ``trust`` refuses it.
         SelfTestError: it does not compute here what its maker stored.
-        StorageError: the disk is full or cannot be written. Whatever is raised, the bundle in use
-            stays in use.
+        StorageError: the disk is full or cannot be written. Whatever is raised, a whole bundle is
+            in use: the old one, unless the very last write failed.
     """
     with store.changing() as installed:
         head = read_head(source, trust)
@@ -123,7 +123,7 @@ def _is_whole(folder: Path) -> bool:
 
 def _keep_signature(folder: Path, head: Head) -> None:
     """A bundle may have been installed before it was signed, or be signed by another key now."""
-    if head.signature is not None:
+    if head.signature not in (None, read_head(folder).signature):
         write_durably(folder / SIGNATURE, head.signature)
 
 

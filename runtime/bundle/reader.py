@@ -226,12 +226,11 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     Raises:
         BundleError: one is missing, changed, no plain file, or not listed.
     """
-    places = {name: safe_path(folder, name) for name in manifest.files}
     check_unlisted(folder, manifest)
     for name, entry in manifest.files.items():
-        _check_size(folder, name, places[name], entry)
+        check_size(folder, name, entry)
     for name, entry in manifest.files.items():
-        if file_digest(places[name]) != entry.sha256:
+        if file_digest(folder / name) != entry.sha256:
             raise damaged(folder, f"{name} does not have the digest in the manifest")
 
 
@@ -253,7 +252,13 @@ def check_unlisted(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def _check_size(folder: Path, name: str, place: Path, entry: FileEntry) -> None:
+def check_size(folder: Path, name: str, entry: FileEntry) -> None:
+    """A listed file is there, is a plain one and has its size; it is not opened.
+
+    Raises:
+        BundleError: it is not.
+    """
+    place = safe_path(folder, name)
     if not place.is_file():
         raise damaged(folder, f"{name} is missing")
     size = place.stat().st_size

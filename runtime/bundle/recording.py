@@ -23,8 +23,12 @@ from runtime.errors import BundleError, EngineError
 if TYPE_CHECKING:
     from runtime.network import Network
 
-TOLERANCE = {"fp32": 1e-3, "fp16": 1e-2, "int8": 0.1}
-"""Relative error allowed to another processor; INT8 kernels round in different places."""
+TOLERANCE = {"fp32": 1e-3, "fp16": 1e-2, "int8": 0.2}
+"""Relative error allowed to another processor.
+
+INT8 kernels round in different places: on one processor, integer and float kernels of the same
+graph are 0.08 apart. Kernels that overflow, the fault to find, are 0.8 apart and more.
+"""
 
 FRAMES = 2
 """Pictures of the stored query; the rest of its T frames is masked, as in a clip's beginning."""

@@ -94,7 +94,7 @@ def _error(want: Array, got: Array) -> float:
     return error if np.isfinite(error) else float("inf")
 
 
-def tested_apart(folder: Path) -> list[Check]:
+def run_apart(folder: Path) -> list[Check]:
     """Run the self-test in a process of its own.
 
     Returns:

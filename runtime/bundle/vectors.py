@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtime.bundle.files import write_durably
+from runtime.bundle.files import open_plain, write_durably
 from runtime.bundle.layout import REINSTALL
 from runtime.bundle.manifest import Submodule
 from runtime.bundle.reader import Bundle
@@ -56,13 +56,16 @@ def read_vectors(bundle: Bundle) -> dict[str, Vectors]:
         return {}
     path = bundle.folder / section.file
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_plain(path) as file, np.load(file, allow_pickle=False) as archive:
             return {
                 name: _stored(archive, name, part)
                 for name, part in bundle.manifest.submodules.items()
             }
-    # What NumPy and zipfile raise for archives that are none.
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+    # All that NumPy and zipfile raise for archives that are none.
+    except (
+        *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError),
+        zipfile.BadZipFile,
+    ) as error:
         raise BundleError(
             f"the self-test of the bundle in {bundle.folder} cannot be read",
             why=f"{section.file}: {error}",

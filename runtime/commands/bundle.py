@@ -152,17 +152,14 @@ def list_bundles(as_json: bool) -> None:
         return
     cells = [
         (
-            "in use" if row["in_use"] else "",
             row["id"][:16],
-            f"{row.get('name', '')} {row.get('version', '')}",
-            row.get("precision", ""),
-            row.get("created_at") or "",
-            row.get("damage", ""),
+            f"{row['name']} {row['version']} {row['precision']}" if "name" in row else "damaged",
+            (row.get("created_at") or "")[:10],
+            "in use" if row["in_use"] else "",
         )
         for row in rows
     ]
-    columns = ("", "digest", "bundle", "precision", "made", "damage")
-    table(f"Bundles in {store.folder}", columns, cells)
+    table(f"Bundles in {store.folder}", ("digest", "bundle", "made", ""), cells)
 
 
 def _store() -> BundleStore:

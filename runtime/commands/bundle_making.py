@@ -163,7 +163,7 @@ def sign(folder: Path, key_file: Path, as_json: bool) -> None:
 def _passphrase(*, confirm: bool) -> bytes:
     said = os.environ.get(PASSPHRASE_VARIABLE, "")
     if not said:
-        if not sys.stdin.isatty():
+        if not _is_terminal():
             raise UsageError(
                 "there is no passphrase for the key",
                 why="nobody can be asked: this is no terminal",
@@ -171,3 +171,7 @@ def _passphrase(*, confirm: bool) -> bytes:
             )
         said = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
     return said.encode("utf-8")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()

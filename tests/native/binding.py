@@ -1,12 +1,15 @@
-"""The preprocessing libraries through ctypes, each result checked for writes outside it."""
+"""The native libraries through ctypes, each result checked for writes outside it."""
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int32, c_size_t, c_void_p
+from collections.abc import Mapping
+from ctypes import c_float
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from runtime.engines.native import Frame, Output, Roi, Rows, Search, declare
 
 BUILD = Path(__file__).parents[2] / "build" / "native"
 CPU_LIBRARY = Path(os.environ.get("SGMN_NATIVE_LIBRARY", BUILD / "libsgmn_native.so"))
@@ -21,50 +24,11 @@ DTYPES = {FLOAT_NCHW: np.float32, HALF_NCHW: np.float16, UINT8_NHWC: np.uint8}
 Box = tuple[int, int, int, int]
 
 
-class Frame(ctypes.Structure):
-    """Mirrors sgmn_frame."""
-
-    _fields_ = [
-        ("format", c_int32),
-        ("width", c_int32),
-        ("height", c_int32),
-        ("stride", c_int32),
-        ("chroma_stride", c_int32),
-        ("data", c_void_p),
-        ("chroma", c_void_p),
-    ]
-
-
-class Roi(ctypes.Structure):
-    """Mirrors sgmn_roi."""
-
-    _fields_ = [("x", c_int32), ("y", c_int32), ("width", c_int32), ("height", c_int32)]
-
-
-class Output(ctypes.Structure):
-    """Mirrors sgmn_output."""
-
-    _fields_ = [
-        ("format", c_int32),
-        ("side", c_int32),
-        ("mean", c_float * 3),
-        ("inv_std", c_float * 3),
-        ("capacity", c_size_t),
-        ("data", c_void_p),
-    ]
-
-
 def load(path: Path) -> ctypes.CDLL:
     if not path.exists():
         pytest.skip(f"{path} has not been built")
     library = ctypes.CDLL(str(path))
-    request = [POINTER(Frame), POINTER(Roi), POINTER(Output)]
-    if hasattr(library, "sgmn_preprocess_cuda"):
-        library.sgmn_preprocess_cuda.argtypes = [*request, c_void_p]
-    else:
-        library.sgmn_preprocess_cpu.argtypes = request
-    library.sgmn_status_text.argtypes = [c_int32]
-    library.sgmn_status_text.restype = c_char_p
+    declare(library)
     return library
 
 
@@ -99,3 +63,56 @@ def preprocess(
     assert (buffer[-GUARD:] == 0xA5).all()
     shape = (side, side, 3) if output_format == UINT8_NHWC else (3, side, side)
     return buffer[GUARD:-GUARD].view(dtype).reshape(shape)
+
+
+def search(
+    items: np.ndarray,
+    query: np.ndarray,
+    best: int,
+    prior: np.ndarray | None = None,
+    changes: Mapping[str, object] | None = None,
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """Runs the CPU library; its status, the rows found and their scores."""
+    library = load(CPU_LIBRARY)
+    found, scores = np.full(best + 1, 77, np.int32), np.full(best + 1, 77, np.float32)
+    size = library.sgmn_search_workspace(len(items), best)
+    workspace = np.full(size + 1, 77, np.uint64)
+    fields = {
+        "rows": len(items),
+        "stride": items.shape[1],
+        "length": len(query),
+        "best": best,
+        "items": items.ctypes.data,
+        "query": query.ctypes.data,
+        "prior": None if prior is None else prior.ctypes.data,
+        "workspace": workspace.ctypes.data,
+        "capacity": size,
+        "found": found.ctypes.data,
+        "scores": scores.ctypes.data,
+    }
+    status = library.sgmn_search_cpu(Search(**{**fields, **(changes or {})}))
+    assert (workspace[-1], found[-1], scores[-1]) == (77, 77, 77)
+    return status, found[:-1], scores[:-1]
+
+
+def copy_rows(
+    source: np.ndarray,
+    target: np.ndarray,
+    count: int,
+    source_index: np.ndarray | None = None,
+    target_index: np.ndarray | None = None,
+    changes: Mapping[str, object] | None = None,
+) -> int:
+    """Runs the CPU library on arrays of rows of the same size; its status."""
+    fields = {
+        "count": count,
+        "source_rows": len(source),
+        "target_rows": len(target),
+        "row_bytes": target[0].nbytes,
+        "source": source.ctypes.data,
+        "source_index": None if source_index is None else source_index.ctypes.data,
+        "target": target.ctypes.data,
+        "target_index": None if target_index is None else target_index.ctypes.data,
+    }
+    status: int = load(CPU_LIBRARY).sgmn_copy_rows_cpu(Rows(**{**fields, **(changes or {})}))
+    return status

@@ -42,6 +42,4 @@ def cuda_failure(call: str, error: str) -> GpuError:
 
 def no_driver(why: str) -> GpuError:
     """The error where no driver can be loaded."""
-    return GpuError(
-        "the GPU cannot be used", reason="no-driver", why=why, fix=_FIXES["no-driver"]
-    )
+    return GpuError("the GPU cannot be used", reason="no-driver", why=why, fix=_FIXES["no-driver"])

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from calibration.bench.alternative import Call
-from calibration.bench.paired import Rounds, Series, measure, order
+from calibration.bench.paired import FEWEST, Rounds, Series, measure, order
 from calibration.bench.ratio import Ratio, ratio
 
 
@@ -52,6 +52,14 @@ def test_measured_in_the_order_drawn() -> None:
     alternatives = [Call(name, lambda _, name=name: seen.append(name), 2) for name in "ab"]
     measure(alternatives, Rounds(3, warmup=0, seed=5))
     assert seen == [name for number in range(3) for name in order(alternatives, 5, number)]
+
+
+@pytest.mark.parametrize(("limit_s", "kept"), [(6.5, 7), (0.0, FEWEST), (100.0, 9)])
+def test_no_round_begins_after_the_limit_but_a_few_always_do(limit_s: float, kept: int) -> None:
+    clock = HandClock()
+    slow = Call("slow", lambda _: clock.spend(1.0))
+    found = measure([slow], Rounds(9, warmup=0, limit_s=limit_s), clock=clock)
+    assert len(found["slow"].rounds) == kept
 
 
 @pytest.mark.parametrize("before", [True, False])

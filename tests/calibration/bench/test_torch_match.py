@@ -22,8 +22,7 @@ def harness(exported: Exported, request: pytest.FixtureRequest) -> Iterator[Step
 @pytest.fixture
 def match(exported: Exported, harness: StepHarness) -> TorchMatch:
     rule = harness.network.bundle.manifest.decision
-    heard = harness.matcher.read(harness.words)
-    return TorchMatch(exported.network, harness.catalog, heard, harness.frames, rule)
+    return TorchMatch(exported.network, harness.catalog, harness.heard, harness.frames, rule)
 
 
 def assert_same(answer: Answer, step: Step, harness: StepHarness) -> None:
@@ -36,6 +35,7 @@ def assert_same(answer: Answer, step: Step, harness: StepHarness) -> None:
 def test_a_clip_gives_the_runtimes_answer(harness: StepHarness, match: TorchMatch) -> None:
     for number in (0, 5):
         assert_same(match.clip(number), harness.clip(number), harness)
+        assert_same(match.frames(number), harness.clip(number), harness)
 
 
 def test_a_step_gives_the_runtimes_answer(harness: StepHarness, match: TorchMatch) -> None:

@@ -1,4 +1,4 @@
-"""A small bundle: real files and digests, contents that no engine would load."""
+"""Small bundles: real files, digests and keys, contents that no engine would load."""
 
 from __future__ import annotations
 
@@ -42,15 +42,19 @@ def make_manifest() -> Manifest:
     )
 
 
-@pytest.fixture
-def bundle_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "bundle"
+def make_bundle(folder: Path, salt: str = "", **changes: Any) -> Path:
+    """Seal a bundle whose files have nothing in common with those of another salt."""
     (folder / "onnx").mkdir(parents=True)
     for name in SUBMODULES:
-        (folder / "onnx" / f"{name}.fp32.onnx").write_bytes(name.encode() * 50)
-    (folder / "tokenizer.json").write_text("{}")
-    seal(folder, make_manifest())
+        (folder / "onnx" / f"{name}.fp32.onnx").write_bytes(f"{name}{salt}".encode() * 50)
+    (folder / "tokenizer.json").write_text(json.dumps({"salt": salt}) if salt else "{}")
+    seal(folder, make_manifest().model_copy(update=changes))
     return folder
+
+
+@pytest.fixture
+def bundle_folder(tmp_path: Path) -> Path:
+    return make_bundle(tmp_path / "bundle")
 
 
 @pytest.fixture

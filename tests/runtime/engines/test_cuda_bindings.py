@@ -64,9 +64,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _others() -> list[str]:
     """What pycuda links to and the fake does not have."""
-    if not _spec("pycuda"):
+    package = find_spec("pycuda")
+    if package is None:
         return []
-    (folder,) = (find_spec("pycuda") or pytest.fail()).submodule_search_locations or []
+    (folder,) = package.submodule_search_locations or []
     (extension,) = Path(folder).glob("_driver*.so")
     listed = subprocess.run(
         ["nm", "-D", "--undefined-only", str(extension)], check=True, capture_output=True, text=True

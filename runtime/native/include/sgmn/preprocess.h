@@ -12,10 +12,7 @@
 #ifndef SGMN_PREPROCESS_H
 #define SGMN_PREPROCESS_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#define SGMN_API __attribute__((visibility("default")))
+#include "sgmn/status.h"
 
 /* Largest frame width, frame height and output side; keeps the tap arithmetic within 32 bits. */
 #define SGMN_MAX_SIDE 16384
@@ -26,20 +23,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum sgmn_status {
-    SGMN_OK = 0,
-    SGMN_ERROR_NULL_POINTER = 1,
-    SGMN_ERROR_FORMAT = 2,
-    SGMN_ERROR_SIZE = 3,
-    SGMN_ERROR_ODD_NV12 = 4,
-    SGMN_ERROR_STRIDE = 5,
-    SGMN_ERROR_ROI = 6,
-    SGMN_ERROR_ALIGNMENT = 7,
-    SGMN_ERROR_CAPACITY = 8,
-    /* A CUDA failure is reported as SGMN_ERROR_CUDA + its cudaError_t. */
-    SGMN_ERROR_CUDA = 1000
-};
 
 enum sgmn_frame_format {
     SGMN_FRAME_BGR = 0, /* rows of width B, G, R byte triples */
@@ -78,9 +61,6 @@ typedef struct sgmn_output {
     size_t capacity;  /* bytes that may be written at data */
     void *data;       /* aligned to its element; for a batch, one call per image */
 } sgmn_output;
-
-/* What a status returned by any function below means; static text, never null. */
-SGMN_API const char *sgmn_status_text(int32_t status);
 
 /* Preprocesses one frame on the calling thread. roi may be null: the whole frame. */
 SGMN_API int32_t sgmn_preprocess_cpu(const sgmn_frame *frame, const sgmn_roi *roi,
