@@ -68,7 +68,7 @@ def bench(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the shipped bundle, or --bundle, against FP32, torch and the published procedure.
+    """Measure the bundle in use, or --bundle, against FP32, torch and the published procedure.
 
     All alternatives of a contest run in one process, in rounds, in a random order.
     """
@@ -78,9 +78,9 @@ def bench(
     from calibration.bench.material import default_cache
     from calibration.bench.release.query import Sampled
     from calibration.bench.run import PARTS, Bench, Settings, Sources
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
 
-    sources = Sources(bundle_folder or shipped_bundle(), fp32, checkpoint, cache or default_cache())
+    sources = Sources(bundle_folder or bundle_in_use(), fp32, checkpoint, cache or default_cache())
     settings = Settings(
         quick=quick,
         parts=parts or PARTS,

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from export.compare import Parity, as_dicts, compare_all
-from export.folder import new_folder
 from export.precision.blocks import blocks
 from export.precision.inference import session
 from export.precision.plan import PrecisionPlan
@@ -21,6 +20,7 @@ from export.precision.ranges import Ranges, find_ranges
 from export.precision.rehearsal import Rehearsal, rehearse
 from export.precision.tensorrt import for_tensorrt
 from export.samples import Samples
+from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import SUBMODULES, Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
@@ -224,7 +224,8 @@ class BundleMaker:
                 "parity": parity,
                 "provenance": {**manifest.provenance, "precision": note},
             }
-        return manifest.model_copy(update=changes)
+        # Another network, made now: what was stored of the old one's outputs and date is void.
+        return manifest.model_copy(update={**changes, "self_test": None, "created_at": None})
 
     def _file(self, name: str) -> Path:
         return self.source.folder / self.source.manifest.submodules[name].file

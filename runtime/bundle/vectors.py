@@ -41,7 +41,7 @@ def write_vectors(path: Path, vectors: Mapping[str, Vectors]) -> None:
         arrays.update({f"{submodule}/in/{name}": a for name, a in stored.feeds.items()})
         arrays.update({f"{submodule}/out/{name}": a for name, a in stored.outputs.items()})
     packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **arrays)
+    np.savez_compressed(packed, **arrays)
     write_durably(path, packed.getvalue())
 
 
