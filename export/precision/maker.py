@@ -123,8 +123,10 @@ class BundleMaker:
     def _copy(self, folder: Path, plan: PrecisionPlan) -> list[str]:
         """The source's files that the new bundle has as well."""
         manifest = self.source.manifest
-        replaced = {part.file for part in manifest.submodules.values()}
-        names = [n for n in manifest.files if plan.target == "tensorrt" or n not in replaced]
+        left = {part.file for part in manifest.submodules.values() if plan.target == "cpu"}
+        if manifest.self_test is not None:
+            left.add(manifest.self_test.file)  # of the network that was
+        names = [name for name in manifest.files if name not in left]
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.source.folder / name, folder / name)
