@@ -19,7 +19,6 @@ import numpy as np
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.vectors import Array, Vectors, read_vectors
 from runtime.engines.engine import Engine
-from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.engines.opening import onnxruntime_engine
 from runtime.engines.settings import EngineSettings
 from runtime.errors import BundleError, EngineError, SelfTestError
