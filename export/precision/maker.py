@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from export.compare import Parity, as_dicts, compare_all
-from export.folder import new_folder
 from export.precision.blocks import blocks
 from export.precision.inference import session
 from export.precision.plan import PrecisionPlan, Target
@@ -22,6 +21,7 @@ from export.precision.rehearsal import Rehearsal, rehearse
 from export.precision.simulation import simulated
 from export.precision.tensorrt import for_tensorrt
 from export.samples import Samples
+from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import SUBMODULES, Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
@@ -126,8 +126,10 @@ class BundleMaker:
     def _copy(self, folder: Path, plan: PrecisionPlan) -> list[str]:
         """The source's files that the new bundle has as well."""
         manifest = self.source.manifest
-        replaced = {part.file for part in manifest.submodules.values()}
-        names = [n for n in manifest.files if plan.target == "tensorrt" or n not in replaced]
+        left = {part.file for part in manifest.submodules.values() if plan.target == "cpu"}
+        if manifest.self_test is not None:
+            left.add(manifest.self_test.file)  # of the network that was
+        names = [name for name in manifest.files if name not in left]
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.source.folder / name, folder / name)
@@ -235,7 +237,8 @@ class BundleMaker:
                 "parity": parity,
                 "provenance": {**manifest.provenance, "precision": note},
             }
-        return manifest.model_copy(update=changes)
+        # Another network, made now: what was stored of the old one's outputs and date is void.
+        return manifest.model_copy(update={**changes, "self_test": None, "created_at": None})
 
     def _file(self, name: str) -> Path:
         return self.source.folder / self.source.manifest.submodules[name].file

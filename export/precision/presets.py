@@ -41,6 +41,8 @@ def _int8(preset: str, target: Target) -> dict[str, SubmodulePlan]:
 _MAKERS: dict[str, Callable[[str, Target], dict[str, SubmodulePlan]]] = {
     "fp32": lambda preset, target: _all(EXACT),
     "fp16": lambda preset, target: _all(HALF),
+    "fp16-heads": lambda preset, target: {**_all(HALF), **dict.fromkeys(ENCODERS, EXACT)},
+    "int8-text": lambda preset, target: {"text_encoder": _coarse(target)},
     "int8": _int8,
     "int8-encoders": lambda preset, target: {
         **_all(HALF),
@@ -55,7 +57,8 @@ NAMES = tuple(_MAKERS)
 def named_plan(name: str, preset: str, target: Target = "cpu") -> PrecisionPlan:
     """One of `NAMES` for a network.
 
-    ``fp32`` and ``fp16`` are the same for all submodules. ``int8`` ships: INT8 encoders with the
+    ``fp32`` and ``fp16`` are the same for all submodules; ``fp16-heads`` leaves the encoders FP32,
+    and in ``int8-text`` the text encoder alone is INT8. ``int8`` ships: INT8 encoders with the
     blocks held that lose most, FP16 heads; on a GPU, where texts cost next to nothing, an FP16 text
     encoder. ``int8-encoders`` holds nothing back in the encoders, ``int8-all`` nothing at all.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from export.folder import new_folder
+from runtime.bundle.folder import new_folder
 from export.precision.graph import array, weights
 from export.precision.half import MOVING
 from runtime.bundle.manifest import Manifest
