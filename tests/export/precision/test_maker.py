@@ -17,6 +17,7 @@ from export.precision.maker import make_bundle
 from export.precision.plan import PrecisionPlan, SubmodulePlan
 from export.precision.presets import named_plan
 from export.precision.simulation import simulate_bundle
+from runtime.bundle.create import SelfTestSource, create_bundle
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError, StorageError, UsageError
