@@ -13,11 +13,12 @@ import numpy as np
 from export.compare import Parity, as_dicts, compare_all
 from export.precision.blocks import blocks
 from export.precision.inference import session
-from export.precision.plan import PrecisionPlan
+from export.precision.plan import PrecisionPlan, Target
 from export.precision.processor import for_processor, needs_ranges
 from export.precision.range_cache import RangeCache, range_key
 from export.precision.ranges import Ranges, find_ranges
 from export.precision.rehearsal import Rehearsal, rehearse
+from export.precision.simulation import simulated
 from export.precision.tensorrt import for_tensorrt
 from export.samples import Samples
 from runtime.bundle.folder import new_folder
@@ -106,7 +107,9 @@ class BundleMaker:
             self._check_blocks(plan)
             kept = self._copy(folder, plan)
             made = {name: self._graph(name, plan, folder) for name in SUBMODULES}
-            parity = {name: as_dicts(self._parity(name, folder, made[name])) for name in SUBMODULES}
+            parity = {
+                name: as_dicts(self._parity(name, folder, made[name], plan)) for name in SUBMODULES
+            }
             return seal(folder, self._manifest(plan, kept, made, parity))
 
     def _check_blocks(self, plan: PrecisionPlan) -> None:
@@ -172,14 +175,22 @@ class BundleMaker:
         """What the FP32 bundle does with the samples."""
         return rehearse(self.source, self._samples, self._progress)
 
-    def _parity(self, name: str, folder: Path, made: Submodule) -> list[Parity]:
+    @staticmethod
+    def _runnable(file: Path, target: Target) -> Any:
+        import onnx
+
+        return session(file if target == "cpu" else simulated(onnx.load(str(file))))
+
+    def _parity(
+        self, name: str, folder: Path, made: Submodule, plan: PrecisionPlan
+    ) -> list[Parity]:
         """A graph against the FP32 one, on what the FP32 network gives it."""
         feeds = self.rehearsal.feeds[name]
         outputs = [tensor.name for tensor in made.outputs]
         if name not in self._exact:
             exact = session(self._file(name))
             self._exact[name] = [exact.run(outputs, dict(feed)) for feed in feeds]
-        other = session(folder / made.file, simulated=made.file.startswith("tensorrt"))
+        other = self._runnable(folder / made.file, plan.target)
         found = [other.run(outputs, dict(feed)) for feed in feeds]
         for answer in found:
             if not all(np.isfinite(values).all() for values in answer):
