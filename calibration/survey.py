@@ -26,13 +26,15 @@ class Survey:
     """What to measure.
 
     Attributes:
-        plans: beside FP32 and the mixed plan; those of the same name as another are left out.
+        plans: beside FP32 and the mixed plan; one that does what another before it does is left
+            out.
         whole: the plan with everything in INT8 that may be, whose blocks are looked at and which
             the search begins with; None leaves both, and the comparison of calibrations, out.
         budget: of R@1.
         effort: put into the blocks.
         methods: of calibration to compare.
         counts: of calibration pictures to compare.
+        judged: whether R@1 is measured of each way to calibrate.
         shipped: name of the plan that ships now; None where it is not among them.
     """
 
@@ -42,6 +44,7 @@ class Survey:
     effort: Effort = field(default_factory=Effort)
     methods: Sequence[Method] = METHODS
     counts: Sequence[int] = COUNTS
+    judged: bool = True
     shipped: str | None = None
 
     def run(self, measurer: Measurer, progress: Progress) -> Report:
@@ -53,7 +56,7 @@ class Survey:
         found = None if self.whole is None else self._studied(measurer, self.whole, progress)
         searched = None if found is None else found.found
         mixed = [] if searched is None else [searched.plan]
-        plans = list({one.name: one for one in (FP32, *self.plans, *mixed)}.values())
+        plans = _distinct([FP32, *self.plans, *mixed])
         shown = progress(plans, label="Measuring plans", total=len(plans))
         measured = tuple(measurer.measure(plan) for plan in shown)
         sensitivities = () if found is None else found.sensitivities
@@ -76,8 +79,21 @@ class Survey:
         if self.whole is None:
             return ()
         return compare_calibrations(
-            measurer, self.whole, progress, methods=self.methods, counts=self.counts
+            measurer,
+            self.whole,
+            progress,
+            methods=self.methods,
+            counts=self.counts,
+            judged=self.judged,
         )
+
+
+def _distinct(plans: Sequence[PrecisionPlan]) -> list[PrecisionPlan]:
+    """Of plans that do the same, the first."""
+    found: dict[str, PrecisionPlan] = {}
+    for plan in plans:
+        found.setdefault(plan.digest(), plan)
+    return list(found.values())
 
 
 def _described(report: Report, measurer: Measurer, plans: Sequence[PrecisionPlan]) -> Report:

@@ -14,7 +14,7 @@ EngineFactory = Callable[[Bundle, str, EngineSettings], Engine]
 """Makes the engine of one submodule of a verified bundle; entered, and so opened, by its user."""
 
 
-def onnxruntime_engine(bundle: Bundle, name: str, settings: EngineSettings) -> Engine:
+def onnxruntime_engine(bundle: Bundle, name: str, settings: EngineSettings) -> OnnxRuntimeEngine:
     """The submodule's ONNX file in ONNX Runtime."""
     part = bundle.manifest.submodules[name]
     return OnnxRuntimeEngine(

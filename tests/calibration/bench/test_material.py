@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from calibration.bench.material import config_of, default_cache, seeded, seeded_network, twins
+from calibration.bench.material import exported as export_to_cache
 from models.config import TINY
 from models.sgmn import Sgmn, save_checkpoint
 from runtime.bundle.reader import verify
-from runtime.errors import BundleError, ExportError, UsageError
+from runtime.engines.settings import EngineSettings
+from runtime.errors import BundleError, ExportError, StorageError, UsageError
 from runtime.network import Network
 from tests.export.conftest import Exported
 
@@ -38,7 +40,7 @@ def test_a_bundle_alone_gets_a_seeded_twin_of_its_architecture(
     assert verify(found.fp32).precision == "fp32"
     assert found.quantised == quantised
     assert "seed" in found.weights
-    with Network.open(found.fp32, threads=1) as network:
+    with Network.open(found.fp32, EngineSettings(threads=1)) as network:
         images = np.zeros((1, TINY.image_size, TINY.image_size, 3), np.uint8)
         cls = network.encode_frames(images, [0.0])[0].cls
     with torch.inference_mode():
@@ -81,8 +83,8 @@ def test_a_checkpoint_is_exported_where_no_twin_is_given(
     assert found.fp32.parent == tmp_path
     assert exported.checkpoint.name in found.weights
     with (
-        Network.open(found.fp32, threads=1) as ours,
-        Network.open(exported.bundle, threads=1) as it,
+        Network.open(found.fp32, EngineSettings(threads=1)) as ours,
+        Network.open(exported.bundle, EngineSettings(threads=1)) as it,
     ):
         texts = ["a red one"]
         np.testing.assert_array_equal(
@@ -101,6 +103,9 @@ def test_what_is_given_must_fit_together(
     save_checkpoint(other, Sgmn(replace(TINY, shortlist=5)), {})
     with pytest.raises(UsageError, match="architecture"):
         twins(quantised, exported.bundle, other, tmp_path)
+    shorter = export_to_cache(*seeded_network(replace(TINY, shortlist=5)), tmp_path)
+    with pytest.raises(UsageError, match="architecture"):
+        twins(quantised, shorter, exported.checkpoint, tmp_path)
 
 
 def test_a_missing_or_damaged_twin_is_refused(
@@ -131,7 +136,17 @@ def test_an_unknown_preset_needs_a_checkpoint(exported: Exported) -> None:
 
 def test_exports_lie_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "sgmn-edge" / "bench"
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert default_cache() == tmp_path / "sgmn" / "bench"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/someone")
-    assert default_cache() == Path("/home/someone/.cache/sgmn-edge/bench")
+    assert default_cache() == Path("/home/someone/.cache/sgmn/bench")
+
+
+def test_without_a_home_a_cache_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(StorageError, match="--cache"):
+        default_cache()
