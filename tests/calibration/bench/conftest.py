@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from calibration.bench.material import Material, twins
-from export.bundle import quantize_bundle
+from export.precision.maker import make_bundle
+from export.precision.presets import named_plan
 from tests.export.conftest import Exported
 
 
 @pytest.fixture(scope="session")
 def quantised(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("quantised") / "bundle"
-    quantize_bundle(exported.checkpoint, exported.bundle, exported.samples, out)
+    make_bundle(exported.bundle, named_plan("int8", "tiny"), exported.samples, out)
     return out
 
 

@@ -77,10 +77,9 @@ def test_a_file_gets_the_name_it_is_given(given: list[str], tmp_path: Path) -> N
 
 
 def test_people_get_a_table_and_sentences(given: list[str]) -> None:
-    found = run(*given, "--only", "submodules", "--threads", "2")
+    found = run(*given, "--only", "submodules")
     assert "Latency" in found.stdout
     assert "text_encoder_int8_vs_fp32: " in found.stdout
-    assert "text_encoder_int8_vs_fp32_2_threads: " in found.stdout
     assert "the checkpoint" in found.stdout
     assert "release" not in found.stdout
 
@@ -111,6 +110,11 @@ def test_a_wrong_twin_is_refused_before_anything_is_measured(
 ) -> None:
     with pytest.raises(UsageError, match="not an FP32 bundle"):
         run("--bundle", str(quantised), "--fp32", str(quantised), "--cache", str(tmp_path))
+
+
+def test_a_place_that_cannot_be_written_is_told_at_once(given: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--out"):
+        run(*given, "--out", str(tmp_path / "nowhere" / "mine.json"))
 
 
 def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from calibration.bench.material import config_of, default_cache, seeded, seeded_network, twins
+from calibration.bench.material import exported as export_to_cache
 from models.config import TINY
 from models.sgmn import Sgmn, save_checkpoint
 from runtime.bundle.reader import verify
 from runtime.engines.settings import EngineSettings
-from runtime.errors import BundleError, ExportError, UsageError
+from runtime.errors import BundleError, ExportError, StorageError, UsageError
 from runtime.network import Network
 from tests.export.conftest import Exported
 
@@ -102,6 +103,9 @@ def test_what_is_given_must_fit_together(
     save_checkpoint(other, Sgmn(replace(TINY, shortlist=5)), {})
     with pytest.raises(UsageError, match="architecture"):
         twins(quantised, exported.bundle, other, tmp_path)
+    shorter = export_to_cache(*seeded_network(replace(TINY, shortlist=5)), tmp_path)
+    with pytest.raises(UsageError, match="architecture"):
+        twins(quantised, shorter, exported.checkpoint, tmp_path)
 
 
 def test_a_missing_or_damaged_twin_is_refused(
@@ -132,7 +136,17 @@ def test_an_unknown_preset_needs_a_checkpoint(exported: Exported) -> None:
 
 def test_exports_lie_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "sgmn-edge" / "bench"
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert default_cache() == tmp_path / "sgmn" / "bench"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", "/home/someone")
-    assert default_cache() == Path("/home/someone/.cache/sgmn-edge/bench")
+    assert default_cache() == Path("/home/someone/.cache/sgmn/bench")
+
+
+def test_without_a_home_a_cache_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(StorageError, match="--cache"):
+        default_cache()
