@@ -39,7 +39,7 @@ class Messages:
         note = self.note
         severe = (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR)
 
-        class Logger(trt.ILogger):  # type: ignore[misc]
+        class Logger(trt.ILogger):
             def __init__(self) -> None:
                 # TensorRT's bindings refuse super().__init__().
                 trt.ILogger.__init__(self)

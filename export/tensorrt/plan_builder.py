@@ -20,6 +20,7 @@ from export.tensorrt.messages import Messages
 from export.tensorrt.network_view import NetworkView, Precision
 from export.tensorrt.profiles import add_profile
 from export.tensorrt.timing_cache import TimingCache
+from runtime.engines.tensorrt_runtime import memory_ran_out
 from runtime.errors import BuildError
 
 _OUT_OF_MEMORY = (
@@ -149,7 +150,7 @@ class PlanBuilder:
 
     def _failed(self, what: str) -> BuildError:
         why = self._messages.errors
-        if any(words in why.lower() for words in _OUT_OF_MEMORY):
+        if memory_ran_out(why):
             fix = "stop the kiosk and other programs, or give a smaller --workspace-mib"
             return BuildError(f"{what}: memory ran out", why=why, fix=fix)
         return BuildError(what, why=why, fix="see docs/guides/jetson.md for releases that work")

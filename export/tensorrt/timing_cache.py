@@ -27,6 +27,7 @@ class TimingCache:
     def __init__(self, own: Path, shipped: Path | None = None) -> None:
         self._own = own
         self._shipped = shipped
+        self._kept: Any = None
         self.notes: list[str] = []
 
     def attach(self, config: Any) -> None:
@@ -40,6 +41,7 @@ class TimingCache:
                 )
             cache = config.create_timing_cache(b"")
             config.set_timing_cache(cache, False)
+        self._kept = cache  # as long as the config: TensorRT does not
         if self._shipped is not None and not self._add(config, cache, self._read(self._shipped)):
             self.notes.append(f"the timing cache {self._shipped} is not for this machine")
 

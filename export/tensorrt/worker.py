@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
@@ -31,13 +31,14 @@ from export.tensorrt.job import (
     RunJob,
 )
 from export.tensorrt.plan_builder import PlanBuilder
-from runtime.bundle.manifest import Tensor
 from runtime.engines.cuda import Cuda, ask_driver, installed_cuda
 from runtime.engines.device import Device
-from runtime.engines.engine import TensorSpec
+from runtime.engines.opening import specs
 from runtime.engines.tensorrt_engine import TensorRtEngine
 from runtime.engines.tensorrt_runtime import TensorRtRuntime, load_tensorrt
-from runtime.errors import GpuError, SgmnError
+from runtime.errors import GpuError, SgmnError, StorageError
+
+Emit = Callable[[dict[str, Any]], None]
 
 REPORT_EVERY_S = 0.5
 _PR_SET_PDEATHSIG = 1
@@ -54,7 +55,7 @@ class Worker:
 
     def __init__(
         self,
-        emit: Callable[[dict[str, Any]], None],
+        emit: Emit,
         cuda: Callable[[], Cuda] = installed_cuda,
         load: Callable[[], Any] = load_tensorrt,
     ) -> None:
@@ -91,7 +92,7 @@ class Worker:
         with Device(self._cuda(), job.device) as device:
             runtime = TensorRtRuntime(device.call(self._load))
             engine = TensorRtEngine(
-                job.submodule, job.plan, _specs(job.inputs), _specs(job.outputs), device, runtime
+                job.submodule, job.plan, specs(job.inputs), specs(job.outputs), device, runtime
             )
             try:
                 with engine, np.load(job.feeds, allow_pickle=False) as feeds:
@@ -121,26 +122,25 @@ class Worker:
         return report
 
 
-def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    """The last event of a job: its result or its failure."""
+def answer(worker: Worker, request: dict[str, Any], emit: Emit) -> None:
+    """Do a job; the last event is its result or its failure.
+
+    The failure is told while the error still holds the objects of TensorRT that it passed: their
+    end, after that of the device, may end the process.
+    """
     try:
         # Asked here as well, whoever started this: without a driver TensorRT crashes.
         ask_driver(int(request["job"].get("device", 0)))
         result = worker.do(request["kind"], request["job"])
+        emit({"result": result.model_dump(mode="json")})
     except SgmnError as error:
         reason = error.reason if isinstance(error, GpuError) else ""
-        failure = Failure(error.code, error.what, error.why, error.fix, reason)
-        return {"failure": asdict(failure)}
+        emit({"failure": asdict(Failure(error.code, error.what, error.why, error.fix, reason))})
     except OSError as error:
         told = os.strerror(error.errno) if error.errno else str(error)
-        named = error.filename or "the engine"
-        failure = Failure("storage", f"cannot write or read {named}", told, "free some space")
-        return {"failure": asdict(failure)}
-    return {"result": result.model_dump(mode="json")}
-
-
-def _specs(tensors: tuple[Tensor, ...]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(t.name, t.dtype, t.shape) for t in tensors)
+        what = f"cannot write or read {error.filename or 'the engine'}"
+        failure = Failure(StorageError.code, what, told, "free some space and run it again")
+        emit({"failure": asdict(failure)})
 
 
 def _own_stdout() -> TextIO:
@@ -150,8 +150,8 @@ def _own_stdout() -> TextIO:
     return events
 
 
-def main(make: Callable[[Callable[[dict[str, Any]], None]], Worker] = Worker) -> None:
-    """Do the job that stands on stdin."""
+def main(make: Callable[[Emit], Worker] = Worker) -> NoReturn:
+    """Do the job that stands on stdin and end the process."""
     events = _own_stdout()
 
     def emit(event: dict[str, Any]) -> None:
@@ -160,7 +160,9 @@ def main(make: Callable[[Callable[[dict[str, Any]], None]], Worker] = Worker) ->
 
     # Nobody would take what is built when the parent is gone.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    emit(answer(make(emit), json.load(sys.stdin)))
+    answer(make(emit), json.load(sys.stdin), emit)
+    # Without destructors, whose order across TensorRT, CUDA and Python is nobody's promise.
+    os._exit(0)
 
 
 if __name__ == "__main__":

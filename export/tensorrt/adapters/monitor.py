@@ -10,7 +10,7 @@ from export.tensorrt.adapters.adapter import Report
 def progress_monitor(trt: Any, report: Report) -> Any:
     """An ``IProgressMonitor`` that reports every phase; phases lie within one another."""
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+    class Monitor(trt.IProgressMonitor):
         def __init__(self) -> None:
             # TensorRT's bindings refuse super().__init__().
             trt.IProgressMonitor.__init__(self)
