@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runtime import machine
+from runtime.engines.settings import ON_PROCESSOR, EngineSettings
 from runtime.errors import SgmnError
 
 Status = Literal["ok", "warn", "fail"]
@@ -68,13 +69,19 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def examine(
-    bundle: Path, speech_model: Path | None = None, *, host: str = HOST, port: int = PORT
+    bundle: Path,
+    speech_model: Path | None = None,
+    engine: EngineSettings = ON_PROCESSOR,
+    *,
+    host: str = HOST,
+    port: int = PORT,
 ) -> list[Finding]:
     """Run every check; one that breaks is itself a finding and hides no other.
 
     Args:
         bundle: folder of the network bundle.
         speech_model: folder of a Vosk model; None for the default one.
+        engine: what is to run the network.
         host: address the kiosk page listens on.
         port: its port.
     """
@@ -84,8 +91,8 @@ def examine(
         "processor": check_processor,
         "memory": check_memory,
         "gpu": check_gpu,
-        "onnxruntime": check_onnxruntime,
-        "bundle": partial(check_bundle, bundle),
+        "onnxruntime": partial(check_onnxruntime, engine),
+        "bundle": partial(check_bundle, bundle, engine),
         "speech": partial(check_speech, speech_model),
         "microphone": check_microphone,
         "folders": check_folders,
@@ -183,21 +190,25 @@ def check_gpu() -> Iterator[Finding]:
         yield Finding("tensorrt", "ok", f"{installed}; {_UNUSED_GPU}")
 
 
-def check_onnxruntime() -> Iterator[Finding]:
-    """The execution providers that could be used."""
+def check_onnxruntime(engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding]:
+    """The execution providers that could be used, and whether the one asked for is among them."""
     import onnxruntime
 
-    from runtime.engines.onnxruntime_engine import CPU
+    from runtime.engines.sessions import CPU, NAMES
 
     available = onnxruntime.get_available_providers()
-    if CPU in available:
+    asked = NAMES[engine.provider]
+    if asked != CPU and asked not in available:
+        fix = "install onnxruntime-gpu in place of onnxruntime, or take --provider cpu"
+        yield Finding("providers", "fail", f"{asked} is not among {available}", fix)
+    elif CPU in available:
         yield Finding("providers", "ok", f"available: {', '.join(available)}")
     else:
         install = "pip install --force-reinstall onnxruntime"
         yield Finding("providers", "fail", f"{CPU} is not among {available}", install)
 
 
-def check_bundle(folder: Path) -> Iterator[Finding]:
+def check_bundle(folder: Path, engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding]:
     """Every byte of the bundle is what its manifest says, its submodules load, and on what."""
     from runtime.bundle.reader import open_bundle
     from runtime.network import Network
@@ -206,7 +217,7 @@ def check_bundle(folder: Path) -> Iterator[Finding]:
     about = bundle.manifest
     detail = f"{about.name} {about.version}, {about.precision}, sha256 {bundle.digest} in {folder}"
     yield Finding("bundle", "ok", detail)
-    with Network.open(folder) as network:
+    with Network.open(folder, engine) as network:
         used = sorted(set(network.providers.values()))
         yield Finding("network", "ok", f"{len(network.providers)} submodules on {', '.join(used)}")
 

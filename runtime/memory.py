@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,10 @@ import numpy.typing as npt
 from runtime.sampler import spread
 
 FloatArray = npt.NDArray[np.float32]
+Kept = TypeVar("Kept")
+
+KEPT_FRAMES = 240
+"""Frames that are kept for the answer to a whole clip; two minutes at two frames a second."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +48,22 @@ class FrameWindow:
     mask: FloatArray
 
 
-class FrameMemory:
+class FrameMemory(Generic[Kept]):
     """The latest frames of a presentation, oldest dropped first.
 
     Args:
         frames: T, the frames of one window.
-        capacity: frames kept for `whole`; about two minutes at two frames a second.
+        capacity: frames kept for `whole`.
     """
 
-    def __init__(self, frames: int, capacity: int = 240) -> None:
+    def __init__(self, frames: int, capacity: int = KEPT_FRAMES) -> None:
         self._frames = frames
-        self._kept: deque[EncodedFrame] = deque(maxlen=max(frames, capacity))
+        self._kept: deque[Kept] = deque(maxlen=max(frames, capacity))
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, frame: EncodedFrame) -> None:
+    def add(self, frame: Kept) -> None:
         """Remember a frame."""
         self._kept.append(frame)
 
@@ -66,11 +71,11 @@ class FrameMemory:
         """Forget all frames."""
         self._kept.clear()
 
-    def latest(self) -> list[EncodedFrame]:
+    def latest(self) -> list[Kept]:
         """The last T frames, oldest first."""
         return list(self._kept)[-self._frames :]
 
-    def whole(self) -> list[EncodedFrame]:
+    def whole(self) -> list[Kept]:
         """T frames spread evenly over everything kept."""
         return [self._kept[i] for i in spread(len(self._kept), self._frames)]
 
@@ -79,9 +84,11 @@ def window(
     frames: list[EncodedFrame], length: int, cls_size: int, token_shape: tuple[int, int]
 ) -> FrameWindow:
     """Stack at most ``length`` frames and pad the rest; no frames at all gives an all-zero mask."""
-    cls = np.zeros((1, length, cls_size), np.float32)
-    tokens = np.zeros((1, length, *token_shape), np.float32)
+    count = min(len(frames), length)
+    cls = np.empty((1, length, cls_size), np.float32)
+    tokens = np.empty((1, length, *token_shape), np.float32)
     mask = np.zeros((1, length), np.float32)
-    for i, frame in enumerate(frames[:length]):
+    for i, frame in enumerate(frames[:count]):
         cls[0, i], tokens[0, i], mask[0, i] = frame.cls, frame.tokens, 1.0
+    cls[0, count:] = tokens[0, count:] = 0.0
     return FrameWindow(cls, tokens, mask)

@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from runtime.bundle.manifest import SUBMODULES, Tensor
+from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.catalog.catalog import ItemVectors, PhotoVector
+from runtime.catalog.catalog import CatalogReader, ItemVectors, PhotoVector
 from runtime.catalog.publisher import PhotoPublisher
+from runtime.engines.chain import DeviceChain
 from runtime.engines.engine import Engine, TensorSpec
-from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.engine_set import EngineSet
+from runtime.engines.opening import EngineFactory, onnxruntime_engine
+from runtime.engines.settings import ON_PROCESSOR, EngineSettings
 from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame, FrameWindow, window
 from runtime.text import TextTokenizer, item_text
@@ -69,12 +72,22 @@ class Network(Closable):
         bundle: the verified bundle.
         engines: one open engine for every submodule name; closed with the network.
         tokenizer: the bundle's tokenizer.
+        batch: pictures of one run of the frame encoder.
+        engine_set: of the engines, where they share a device; closed with the network.
     """
 
     def __init__(
-        self, bundle: Bundle, engines: Mapping[str, Engine], tokenizer: TextTokenizer
+        self,
+        bundle: Bundle,
+        engines: Mapping[str, Engine],
+        tokenizer: TextTokenizer,
+        *,
+        batch: int = 1,
+        engine_set: EngineSet | None = None,
     ) -> None:
         self.bundle = bundle
+        self._batch = batch
+        self._engine_set = engine_set
         self._engines = dict(engines)
         self._tokenizer = tokenizer
         specs = {spec.name: spec for spec in self._engines["query_head"].inputs}
@@ -85,12 +98,22 @@ class Network(Closable):
         self._text_size = _fixed(specs["text_tokens"], 2)
 
     @classmethod
-    def open(cls, folder: Path, *, threads: int = 0) -> Network:
+    def open(
+        cls,
+        folder: Path,
+        settings: EngineSettings = ON_PROCESSOR,
+        make_engine: EngineFactory = onnxruntime_engine,
+    ) -> Network:
         """Verify a bundle and load its submodules.
+
+        Args:
+            folder: the bundle.
+            settings: what runs it, with how many threads.
+            make_engine: chooses the engine of each submodule.
 
         Raises:
             BundleError: the bundle is missing, damaged or of another schema version.
-            EngineError: a submodule does not load.
+            EngineError: a submodule does not load, or not on what was asked for.
         """
         bundle = open_bundle(folder)
         manifest = bundle.manifest
@@ -98,18 +121,11 @@ class Network(Closable):
             bundle.folder / manifest.text.tokenizer, manifest.text.max_tokens
         )
         with ExitStack() as opened:
-            engines: dict[str, Engine] = {}
-            for name in SUBMODULES:
-                part = manifest.submodules[name]
-                engine = OnnxRuntimeEngine(
-                    name,
-                    bundle.folder / part.file,
-                    _specs(part.inputs),
-                    _specs(part.outputs),
-                    threads=threads,
-                )
-                engines[name] = opened.enter_context(engine)
-            network = cls(bundle, engines, tokenizer)
+            engines = {
+                name: opened.enter_context(make_engine(bundle, name, settings))
+                for name in SUBMODULES
+            }
+            network = cls(bundle, engines, tokenizer, batch=settings.batch)
             opened.pop_all()
             return network
 
@@ -144,12 +160,15 @@ class Network(Closable):
         """What really runs each submodule."""
         return {name: engine.provider for name, engine in self._engines.items()}
 
+    def chain(self, catalog: CatalogReader) -> DeviceChain | None:
+        """Steps that stay on one device; None where the engines do not share one."""
+        return None if self._engine_set is None else self._engine_set.chain(catalog)
+
     def encode_frames(
         self, images: npt.NDArray[np.uint8], times_s: Sequence[float]
     ) -> list[EncodedFrame]:
         """Encode pictures, uint8 [N, S, S, 3] RGB."""
-        out = self._engines["frame_encoder"].run({"images": images})
-        rows = zip(out["cls"], out["tokens"], times_s, strict=True)
+        rows = zip(*self._frame_features(images), times_s, strict=True)
         return [EncodedFrame(cls, tokens, time_s) for cls, tokens, time_s in rows]
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
@@ -176,7 +195,7 @@ class Network(Closable):
     def query(self, frames: list[EncodedFrame], text: TextFeatures | None) -> Query:
         """Join at most T frames and the speech text (or None) into a query."""
         view = window(frames, self._frames, self._cls_size, self._token_shape)
-        out = self._engines["query_head"].run({**self._head_inputs(view, text)})
+        out = self._engines["query_head"].run(self._head_inputs(view, text))
         return Query(out["query"][0], out["nodes"], out["patches"], out["attention"][0], view.mask)
 
     def encode_items(
@@ -186,13 +205,13 @@ class Network(Closable):
 
         An item with neither has no text: zeros and a zero mask, as a query without words.
         """
-        frames = self._engines["frame_encoder"].run({"images": images})
+        cls, tokens = self._frame_features(images)
         read = [item_text(title, about) for title, about in texts]
         text, written = self.encode_texts(read), np.array([bool(t) for t in read], np.float32)
         out = self._engines["item_head"].run(
             {
-                "cls": frames["cls"],
-                "tokens": frames["tokens"],
+                "cls": cls,
+                "tokens": tokens,
                 "title_pooled": text.pooled * written[:, None],
                 "title_tokens": text.tokens * written[:, None, None],
                 "title_mask": text.mask * written[:, None],
@@ -245,6 +264,18 @@ class Network(Closable):
         """Free all engines."""
         for engine in self._engines.values():
             engine.close()
+        if self._engine_set is not None:
+            self._engine_set.close()
+
+    def _frame_features(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        """Pictures [N, S, S, 3], encoded a batch at a time: cls [N, C], tokens [N, P, D]."""
+        starts = range(0, max(1, len(images)), self._batch)
+        encode = self._engines["frame_encoder"].run
+        parts = [encode({"images": images[i : i + self._batch]}) for i in starts]
+        if len(parts) == 1:
+            return parts[0]["cls"], parts[0]["tokens"]
+        cls, tokens = (np.concatenate([part[name] for part in parts]) for name in ("cls", "tokens"))
+        return cls, tokens
 
     def _head_inputs(
         self, view: FrameWindow, text: TextFeatures | None
@@ -260,10 +291,6 @@ class Network(Closable):
             "text_tokens": text.tokens,
             "text_mask": text.mask,
         }
-
-
-def _specs(tensors: Sequence[Tensor]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(t.name, t.dtype, t.shape) for t in tensors)
 
 
 def _fixed(spec: TensorSpec, axis: int) -> int:

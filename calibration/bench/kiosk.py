@@ -12,6 +12,7 @@ from calibration.bench.harness import StepHarness
 from calibration.bench.material import Material
 from calibration.bench.torch_match import TorchMatch
 from runtime.catalog.catalog import CatalogReader
+from runtime.engines.settings import EngineSettings
 from runtime.network import Network
 
 QUICK, SLOW = 6, 2
@@ -95,7 +96,7 @@ def kiosks(
     with ExitStack() as opened:
         for name, folder in folders.items():
             if folder is not None:
-                network = Network.open(folder, threads=threads)
+                network = Network.open(folder, EngineSettings(threads=threads))
                 harness = opened.enter_context(StepHarness(network, catalog, seed=seed))
                 found.add_bundle(name, harness)
         rule = harness.network.bundle.manifest.decision

@@ -15,6 +15,7 @@ from calibration.bench.paired import Rounds, Series, Watch, measure
 from calibration.bench.release.network import ReleaseNetwork
 from calibration.bench.release.query import ReleaseQuery, Sampled
 from runtime.catalog.catalog import CatalogReader
+from runtime.engines.settings import EngineSettings
 from runtime.machine import memory_bytes
 from runtime.network import Network
 
@@ -57,7 +58,9 @@ def sides(
         torch.manual_seed(seed)
         network = ReleaseNetwork(material.network.frame_encoder, config.token_size, config.frames)
     release = ReleaseQuery(network.eval(), config.image_size, config.frames, seed)
-    with StepHarness(Network.open(material.fp32, threads=threads), catalog, seed=seed) as harness:
+    with StepHarness(
+        Network.open(material.fp32, EngineSettings(threads=threads)), catalog, seed=seed
+    ) as harness:
         ours = (Call("fp32_step", harness.step, 2), Call("fp32_clip", harness.clip))
         yield Sides(ours, release)
 

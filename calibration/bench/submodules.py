@@ -17,8 +17,10 @@ from calibration.bench.kiosk import Contenders, reason
 from calibration.bench.material import Material
 from export.submodules import Part, parts
 from runtime.bundle.reader import open_bundle
-from runtime.engines.engine import Engine, TensorSpec
+from runtime.engines.engine import Engine
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.opening import onnxruntime_engine
+from runtime.engines.settings import EngineSettings
 
 Feeds = Mapping[str, npt.NDArray[Any]]
 
@@ -64,12 +66,7 @@ def open_engine(folder: Path, name: str, threads: int) -> OnnxRuntimeEngine:
     Raises:
         BundleError: the bundle is missing or damaged.
     """
-    entry = open_bundle(folder).manifest.submodules[name]
-    inputs, outputs = (
-        tuple(TensorSpec(one.name, one.dtype, one.shape) for one in ports)
-        for ports in (entry.inputs, entry.outputs)
-    )
-    return OnnxRuntimeEngine(name, folder / entry.file, inputs, outputs, threads=threads)
+    return onnxruntime_engine(open_bundle(folder), name, EngineSettings(threads=threads))
 
 
 def _running(engine: Engine, feeds: Feeds) -> Callable[[int], object]:

@@ -13,7 +13,7 @@ ENCODERS = ("frame_encoder", "text_encoder")
 EXACT, HALF = SubmodulePlan("fp32"), SubmodulePlan("fp16", held_precision="fp16")
 
 HELD: dict[str, SubmodulePlan] = {
-    "lite": SubmodulePlan("int8", held=("stem", "blocks.0", "blocks.1")),
+    "lite": SubmodulePlan("int8", held=("stem", "blocks.0")),
     "b32": HALF,
 }
 """What the frame encoder of a preset needs in plan ``int8``; of all others, every block is INT8.
@@ -35,6 +35,8 @@ def _int8(preset: str) -> dict[str, SubmodulePlan]:
 _MAKERS: dict[str, Callable[[str], dict[str, SubmodulePlan]]] = {
     "fp32": lambda preset: _all(EXACT),
     "fp16": lambda preset: _all(HALF),
+    "fp16-heads": lambda preset: {**_all(HALF), **dict.fromkeys(ENCODERS, EXACT)},
+    "int8-text": lambda preset: {"text_encoder": SubmodulePlan("int8")},
     "int8": _int8,
     "int8-encoders": lambda preset: {
         **_all(HALF),
@@ -49,7 +51,8 @@ NAMES = tuple(_MAKERS)
 def named_plan(name: str, preset: str, target: Target = "cpu") -> PrecisionPlan:
     """One of `NAMES` for a network.
 
-    ``fp32`` and ``fp16`` are the same for all submodules. ``int8`` ships: INT8 encoders with the
+    ``fp32`` and ``fp16`` are the same for all submodules; ``fp16-heads`` leaves the encoders FP32,
+    and in ``int8-text`` the text encoder alone is INT8. ``int8`` ships: INT8 encoders with the
     blocks held that lose most, FP16 heads. ``int8-encoders`` holds nothing back in the encoders,
     ``int8-all`` nothing at all.
 

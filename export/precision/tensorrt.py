@@ -108,7 +108,7 @@ def _pair(model: Any, node: Any, place: int, scale: Any, axis: int | None) -> tu
         ]
     )
     rest = [stem + "_scale", stem + "_zero"]
-    along = {} if axis is None else {"axis": axis}
+    along: dict[str, Any] = {} if axis is None else {"axis": axis}
     rounded, restored = stem + "_int8", stem + "_restored"
     return [
         helper.make_node("QuantizeLinear", [source, *rest], [rounded], stem + "/Q", **along),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.commands.options import bundle_option, speech_model_option
+from runtime.commands.options import bundle_option, engine_options, speech_model_option
 from runtime.commands.output import json_option, note, print_json, progress, table
 from runtime.commands.speech import NO_MODEL
 from runtime.errors import UsageError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runtime.demo.choice import Choice
     from runtime.demo.player import Player
     from runtime.demo.store import Store
+    from runtime.engines.settings import EngineSettings
     from runtime.kiosk.hub import Hub
     from runtime.kiosk.service import Service
     from runtime.kiosk.shelf import Shelf
@@ -44,6 +45,7 @@ USUAL_PORT = 8765
 )
 @bundle_option
 @speech_model_option
+@engine_options
 @json_option
 def demo(
     headless: bool,
@@ -52,6 +54,7 @@ def demo(
     open_browser: bool,
     bundle_folder: Path | None,
     speech_model: Path | None,
+    engine: EngineSettings,
     as_json: bool,
 ) -> None:
     """Play the bundled store's clips: what the engines see, hear and answer.
@@ -72,9 +75,9 @@ def demo(
     store, bundle = open_store(shipped_store()), bundle_folder or bundle_in_use()
     with ends_on_sigterm():
         if headless:
-            _headless(store, bundle, _speech(speech_model), as_json)
+            _headless(store, bundle, engine, _speech(speech_model), as_json)
         else:
-            _page(store, bundle, _speech(speech_model), port, once, open_browser)
+            _page(store, bundle, engine, _speech(speech_model), port, once, open_browser)
 
 
 def _speech(speech_model: Path | None) -> Path | None:
@@ -87,7 +90,9 @@ def _speech(speech_model: Path | None) -> Path | None:
     return model
 
 
-def _headless(store: Store, bundle: Path, model: Path | None, as_json: bool) -> None:
+def _headless(
+    store: Store, bundle: Path, engine: EngineSettings, model: Path | None, as_json: bool
+) -> None:
     from runtime.demo.engines import demo_catalog, demo_recognizer
     from runtime.demo.player import answers
     from runtime.demo.report import COLUMNS, as_dict, row
@@ -95,7 +100,7 @@ def _headless(store: Store, bundle: Path, model: Path | None, as_json: bool) -> 
     from runtime.network import Network
 
     with ExitStack() as opened:
-        network = opened.enter_context(Network.open(bundle))
+        network = opened.enter_context(Network.open(bundle, engine))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         recognizer = opened.enter_context(demo_recognizer(model))
         playing = answers(store, Matcher(network, catalog), recognizer)
@@ -110,6 +115,7 @@ def _headless(store: Store, bundle: Path, model: Path | None, as_json: bool) -> 
 def _page(
     store: Store,
     bundle: Path,
+    engine: EngineSettings,
     model: Path | None,
     port: int | None,
     once: bool,
@@ -130,7 +136,7 @@ def _page(
         note(f"The demo is on {page.url} until Ctrl-C.")
         if open_browser:
             _open_browser(page.url)
-        network = opened.enter_context(Network.open(bundle))
+        network = opened.enter_context(Network.open(bundle, engine))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         shelf.fill(catalog)
         hub.change(engine=engine_info(network), catalog_items=len(catalog.items()))

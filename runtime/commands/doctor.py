@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.commands.options import bundle_option, speech_model_option
+from runtime.commands.options import bundle_option, engine_options, speech_model_option
 from runtime.commands.output import json_option, print_json
 
 if TYPE_CHECKING:
     from runtime.doctor import Finding
+    from runtime.engines.settings import EngineSettings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -19,8 +20,11 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 @click.command()
 @bundle_option
 @speech_model_option
+@engine_options
 @json_option
-def doctor(bundle_folder: Path | None, speech_model: Path | None, as_json: bool) -> int:
+def doctor(
+    bundle_folder: Path | None, speech_model: Path | None, engine: EngineSettings, as_json: bool
+) -> int:
     """Check packages, processor, GPU, bundle, speech model, folders and port.
 
     Exit code 0 if nothing failed, 1 otherwise; warnings do not count.
@@ -28,7 +32,7 @@ def doctor(bundle_folder: Path | None, speech_model: Path | None, as_json: bool)
     from runtime.bundle.current import bundle_in_use
     from runtime.doctor import examine, healthy
 
-    findings = examine(bundle_folder or bundle_in_use(), speech_model)
+    findings = examine(bundle_folder or bundle_in_use(), speech_model, engine)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})
     else:

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.commands.options import bundle_option, catalog_option, speech_model_option
+from runtime.commands.options import (
+    bundle_option,
+    catalog_option,
+    engine_options,
+    speech_model_option,
+)
 from runtime.commands.output import note, printable
 from runtime.commands.speech import NO_MODEL
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime.capture.reopening import Status
+    from runtime.engines.settings import EngineSettings
     from runtime.events import Event
     from runtime.kiosk.ears import Ears
     from runtime.kiosk.hub import Hub
@@ -43,6 +49,7 @@ _DEFAULT_MICROPHONE = "default"
 )
 @speech_model_option
 @bundle_option
+@engine_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of the page.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: a free one."
@@ -55,6 +62,7 @@ def kiosk(
     microphone: str | None,
     speech_model: Path | None,
     bundle_folder: Path | None,
+    engine: EngineSettings,
     host: str,
     port: int,
     no_page: bool,
@@ -88,7 +96,7 @@ def kiosk(
         if not no_page:
             page = opened.enter_context(_page(hub, shelf, host, port))
             note(f"The page is on {page.url}")
-        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use()))
+        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use(), engine))
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
 
         def refresh() -> None:

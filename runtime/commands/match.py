@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.commands.options import bundle_option, catalog_option, speech_model_option
+from runtime.commands.options import (
+    bundle_option,
+    catalog_option,
+    engine_options,
+    speech_model_option,
+)
 from runtime.commands.output import json_option, note, print_json, printable, table
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime.capture.clip import ClipInfo
+    from runtime.engines.settings import EngineSettings
     from runtime.events import Event
     from runtime.playback import Moment
 
@@ -30,6 +36,7 @@ _CUT_S = 1.5
 @bundle_option
 @catalog_option
 @speech_model_option
+@engine_options
 @json_option
 def match(
     clip: Path,
@@ -39,6 +46,7 @@ def match(
     bundle_folder: Path | None,
     catalog_folder: Path,
     speech_model: Path | None,
+    engine: EngineSettings,
     as_json: bool,
 ) -> None:
     """Match CLIP against a catalog, step by step, and answer which product it shows."""
@@ -58,7 +66,7 @@ def match(
     # A clip that cannot be played is said at once, before anything is loaded.
     info = VideoClip(clip).probe()
     with ExitStack() as opened:
-        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use()))
+        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use(), engine))
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
         words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))
         moments = play(clip, words, Matcher(network, catalog))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
+
+PROVIDERS = ("cpu", "cuda", "ort-tensorrt")
+FALLBACKS = ("forbid", "allow")
+"""As in `runtime.engines.settings`, which help need not load."""
 
 bundle_option = click.option(
     "--bundle",
@@ -32,3 +39,37 @@ trusted_option = click.option(
     type=click.Path(path_type=Path),
     help="Public key that is trusted. Default: the *.pub files in the folder keys of $SGMN_HOME.",
 )
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say what runs the network; the command gets them as ``engine``."""
+
+    @click.option(
+        "--provider",
+        type=click.Choice(PROVIDERS),
+        default="cpu",
+        show_default=True,
+        help="What runs the network; ort-tensorrt is TensorRT inside ONNX Runtime.",
+    )
+    @click.option(
+        "--threads",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Threads of one run on the processor; 0: one for every core.",
+    )
+    @click.option(
+        "--fallback",
+        type=click.Choice(FALLBACKS),
+        default="forbid",
+        show_default=True,
+        help="Whether the processor may run what the provider lacks.",
+    )
+    @wraps(command)
+    def with_settings(*args: Any, provider: Any, threads: int, fallback: Any, **rest: Any) -> Any:
+        from runtime.engines.settings import EngineSettings
+
+        engine = EngineSettings(provider, threads=threads, fallback=fallback)
+        return command(*args, engine=engine, **rest)
+
+    return with_settings

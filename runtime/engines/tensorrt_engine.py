@@ -56,6 +56,7 @@ class TensorRtEngine(Openable):
         self._staged: dict[str, Array] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._generation = 0
+        self._runs = 0
 
     @property
     def name(self) -> str:
@@ -81,6 +82,11 @@ class TensorRtEngine(Openable):
     def generation(self) -> int:
         """Counts changes of input shapes; a graph captured in an earlier one must not be used."""
         return self._generation
+
+    @property
+    def runs(self) -> int:
+        """Counts calls of `run`, each of which leaves its own inputs at the addresses."""
+        return self._runs
 
     def open(self) -> TensorRtEngine:
         """Load the plan and allocate all that it will ever need, unless that is done.
@@ -192,6 +198,7 @@ class TensorRtEngine(Openable):
 
     def _once(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         cuda, stream = self._device.cuda, self._device.stream
+        self._runs += 1
         self.reshape({spec.name: feeds[spec.name].shape for spec in self._inputs})
         for spec in self._inputs:
             staged = self._part(spec.name)

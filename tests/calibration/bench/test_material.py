@@ -15,6 +15,7 @@ from calibration.bench.material import exported as export_to_cache
 from models.config import TINY
 from models.sgmn import Sgmn, save_checkpoint
 from runtime.bundle.reader import verify
+from runtime.engines.settings import EngineSettings
 from runtime.errors import BundleError, ExportError, StorageError, UsageError
 from runtime.network import Network
 from tests.export.conftest import Exported
@@ -39,7 +40,7 @@ def test_a_bundle_alone_gets_a_seeded_twin_of_its_architecture(
     assert verify(found.fp32).precision == "fp32"
     assert found.quantised == quantised
     assert "seed" in found.weights
-    with Network.open(found.fp32, threads=1) as network:
+    with Network.open(found.fp32, EngineSettings(threads=1)) as network:
         images = np.zeros((1, TINY.image_size, TINY.image_size, 3), np.uint8)
         cls = network.encode_frames(images, [0.0])[0].cls
     with torch.inference_mode():
@@ -82,8 +83,8 @@ def test_a_checkpoint_is_exported_where_no_twin_is_given(
     assert found.fp32.parent == tmp_path
     assert exported.checkpoint.name in found.weights
     with (
-        Network.open(found.fp32, threads=1) as ours,
-        Network.open(exported.bundle, threads=1) as it,
+        Network.open(found.fp32, EngineSettings(threads=1)) as ours,
+        Network.open(exported.bundle, EngineSettings(threads=1)) as it,
     ):
         texts = ["a red one"]
         np.testing.assert_array_equal(
