@@ -37,6 +37,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "av": ("av",),
     "vosk": ("vosk",),
     "pydantic": ("pydantic",),
+    "cryptography": ("cryptography",),
     "tokenizers": ("tokenizers",),
     "starlette": ("starlette",),
     "uvicorn": ("uvicorn",),

@@ -94,29 +94,34 @@ def report(
     from calibration.measurement.workplace import Sources, Workplace
     from calibration.plans import PlanOptions, chosen_plan
     from calibration.report.extent import FULL, QUICK
-    from calibration.report.measure import Request, measure
-    from calibration.report.pictures import ClipPictures
-    from calibration.report.plans import START, asked_plans, shipped_name
-    from calibration.report.write import write_report
+    from calibration.report.plans import START, asked_plans, shipped_bundle
+    from calibration.report.run import run
+    from calibration.survey import Survey
     from models.evaluation.gallery import Stock
     from runtime.bundle.reader import open_bundle
 
     preset = open_bundle(bundle).manifest.preset
     plans, allowed = asked_plans(plan_names, preset, "cpu"), Budget(budget / 100)
     extent = QUICK if quick else FULL
-    exam = Exam(manifest, root, Stock(catalog, distractors, enrol))
     place = Workplace(
         source=bundle,
-        exam=exam,
+        exam=Exam(manifest, root, Stock(catalog, distractors, enrol)),
         sources=Sources((catalog,), pictures),
         out=out,
         conditions=extent.conditions(threads, items),
-        ready={} if shipped is None else {shipped_name(shipped, plans): shipped},
+        ready=shipped_bundle(shipped, plans),
     )
-    start = chosen_plan(START, preset, PlanOptions(target="cpu"))
-    found = measure(Request(place, plans, start, allowed, extent), progress)
-    images = {item.id: item.image for item in exam.items.values()}
-    write_report(out, found, ClipPictures(exam.clips, root, images), _command_line())
+    ready = [plan for plan, _ in place.plans()]
+    survey = Survey(
+        plans=[*ready, *plans],
+        whole=chosen_plan(START, preset, PlanOptions(target="cpu")),
+        budget=allowed,
+        effort=extent.blocks,
+        counts=extent.counts,
+        judged=extent.judged,
+        shipped=ready[0].name if ready else None,
+    )
+    found = run(place, survey, progress, _command_line())
     if as_json:
         print_json(_as_dict(found, out, allowed))
     else:

@@ -9,9 +9,7 @@ from calibration.budget import Budget, points
 from calibration.records.measurement import PlanMeasurement
 from calibration.records.report import Report
 from calibration.report.numbers import fixed, milliseconds
-
-ALIKE = 0.99
-"""Mean cosine to FP32 below which an output is named."""
+from runtime.bundle.manifest import SUBMODULES
 
 
 @dataclass(frozen=True)
@@ -136,14 +134,12 @@ def _half(report: Report) -> Iterator[str]:
         "TensorRT, LayerNorm, softmax and L2 norm stay FP32. A graph that answers with NaN or "
         "infinity is refused when it is made."
     )
-    low = [
-        f"{one.plan.name} {name} {fixed(found.mean, 4)}"
-        for one in report.measurements
-        for name, found in one.cosine.items()
-        if found.mean < ALIKE
-    ]
-    yield (
-        f"Outputs whose mean cosine to FP32 is below {ALIKE}: {', '.join(low)}."
-        if low
-        else f"No output of any plan has a mean cosine to FP32 below {ALIKE}."
-    )
+    for one in report.measurements:
+        if _is_half(one) and one.cosine:
+            output, found = min(one.cosine.items(), key=lambda item: item[1].mean)
+            yield f"In {one.plan.name}, {output} is least like FP32: mean {fixed(found.mean, 4)}."
+
+
+def _is_half(one: PlanMeasurement) -> bool:
+    used = {one.plan.of(name).precision for name in SUBMODULES}
+    return "fp16" in used and "int8" not in used

@@ -49,7 +49,7 @@ def page(
         verdict=verdict(report),
         within=_gate_holds(report),
         sentences=summary(report),
-        asked=asked(report.reference),
+        asked=asked(report.reference.headline),
         compared=[report.of(name) for name in roles],
         roles=roles,
         figures=_placed(figures),
@@ -151,6 +151,7 @@ _FILTERS: dict[str, Any] = {
     "megabytes": megabytes,
     "milliseconds": milliseconds,
     "saved_by_int8": saved_by_int8,
+    "asked": asked,
     "calibrated": _is_calibrated,
     "precision_of": _precision_of,
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from calibration.measurement.builder import FP32, plan_of
+from calibration.measurement.builder import plan_of
 from calibration.plans import PlanOptions, chosen_plan
 from export.precision.plan import PrecisionPlan, Target
 from runtime.bundle.reader import open_bundle
+from runtime.errors import UsageError
 
 DEFAULT: dict[Target, tuple[str, ...]] = {
     "cpu": ("fp16", "fp16-heads", "int8-text", "int8", "int8-encoders", "int8-all"),
@@ -31,31 +32,36 @@ def asked_plans(names: Sequence[str], preset: str, target: Target) -> list[Preci
         target: of all plans.
 
     Raises:
-        UsageError: there is no such plan, or a file is not one for the target.
+        UsageError: there is no such plan, a file is not one for the target, or two have one name.
     """
     options = PlanOptions(target=target)
-    return [chosen_plan(name, preset, options) for name in names or DEFAULT[target]]
+    plans = [chosen_plan(name, preset, options) for name in names or DEFAULT[target]]
+    called = [plan.name for plan in plans]
+    twice = sorted({name for name in called if called.count(name) > 1})
+    if twice:
+        raise UsageError(
+            f"two plans are called {twice[0]}",
+            why="a report tells plans apart by their names",
+            fix='give each its own `name = "..."`',
+        )
+    return plans
 
 
-def shipped_name(bundle: Path, others: Iterable[PrecisionPlan]) -> str:
-    """What to call the plan of a bundle: as it calls itself, unless another plan is called so.
+def shipped_bundle(bundle: Path | None, others: Iterable[PrecisionPlan]) -> dict[str, Path]:
+    """The bundle that ships, if one was given, by what its plan is called in the report.
+
+    That is as it calls itself, unless another plan is called so and does something else.
 
     Raises:
         BundleError: the bundle is damaged.
     """
+    if bundle is None:
+        return {}
     manifest = open_bundle(bundle).manifest
     note = manifest.provenance.get("precision")
     if not isinstance(note, dict) or "plan" not in note:
-        return SHIPPED
+        return {SHIPPED: bundle}
     name = str(note["plan"]["name"])
     plan = plan_of(manifest, name)
-    same_name = [one for one in others if one.name == name]
-    return name if all(one.digest() == plan.digest() for one in same_name) else SHIPPED
-
-
-def distinct(plans: Iterable[PrecisionPlan]) -> list[PrecisionPlan]:
-    """FP32, then each plan that does what none before it does."""
-    found = {FP32.digest(): FP32}
-    for plan in plans:
-        found.setdefault(plan.digest(), plan)
-    return list(found.values())
+    alike = all(one.digest() == plan.digest() for one in others if one.name == name)
+    return {name if alike else SHIPPED: bundle}

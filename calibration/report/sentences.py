@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calibration.budget import Budget
-from calibration.records.measurement import PlanMeasurement
+from calibration.recommendation import ITSELF, overlap
+from calibration.records.measurement import PlanMeasurement, QuestionAccuracy
 from calibration.records.report import Report
 from calibration.report.numbers import milliseconds, of_hundred, span
+from models.evaluation.metrics import Estimate
 from models.evaluation.report.sentences import LOOKS, VIEWS
 
 FEW = 0.005
@@ -35,11 +37,11 @@ def summary(report: Report) -> list[str]:
     ]
 
 
-def asked(one: PlanMeasurement) -> str:
-    """What the headline question is, for people."""
-    question = one.headline
+def asked(question: QuestionAccuracy) -> str:
+    """What a question is, for people."""
     view = f" ({VIEWS[question.tier]})" if question.tier else ""
-    return LOOKS[question.modality] + view
+    photos = ", photos added" if question.enrolled else ""
+    return LOOKS[question.modality] + view + photos
 
 
 def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
@@ -52,9 +54,9 @@ def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
         yield f"{first}."
         return
     told = f"{first} and for {of_hundred(now.r1.value)} with {chosen.plan.name}."
-    likely = span(now.r1_change, 100, sign=True)
+    likely = span(now.r1_change, 100, sign=True).replace(" to ", " and ")
     if likely:
-        told += f" The true change likely lies within {likely} clips of 100."
+        told += f" The true change likely lies between {likely}."
     yield told
     if not report.recommendation.proven:
         yield (
@@ -74,17 +76,27 @@ def _fast(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
     if now.ratio is None:
         yield f"{step} usually takes {usual} ms; {slow}"
         return
-    yield (
-        f"{step} usually takes {usual} ms instead of {milliseconds(full.p50.value)} ms: "
-        f"{1 / now.ratio.value:.1f} times as fast. {slow}"
-    )
+    told = f"{step} usually takes {usual} ms, at full precision {milliseconds(full.p50.value)} ms"
+    yield f"{told}: {_speed(now.ratio)}. {slow}"
+
+
+def _speed(ratio: Estimate) -> str:
+    """What a ratio of times means; where FP32 may be as fast, it says so."""
+    if overlap(ratio, ITSELF):
+        return "no difference that could be told"
+    if ratio.value < 1:
+        return f"{1 / ratio.value:.1f} times as fast"
+    return f"{ratio.value:.1f} times as long"
 
 
 def _screen(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
     if chosen is report.reference:
         return
     changed = chosen.agreement.decision_changes
-    many = "fewer than 1" if 0 < changed < FEW else of_hundred(changed) if changed else "none"
+    if not changed:
+        yield "The screen says the same as at full precision for every clip."
+        return
+    many = "fewer than 1" if changed < FEW else of_hundred(changed)
     yield f"For {many} of 100 answers the screen says something else than at full precision."
 
 

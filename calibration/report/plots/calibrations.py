@@ -40,6 +40,6 @@ def calibrations(report: Report) -> str:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.set(xlabel="calibration pictures", ylabel="mean cosine to FP32")
-        axes.legend()
+        axes.legend(ncols=len(LOOKS), loc="lower center", bbox_to_anchor=(0.5, 1))
 
     return draw("Likeness to FP32 by way of calibrating", WIDTH, HEIGHT, paint)

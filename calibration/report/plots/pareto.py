@@ -10,7 +10,7 @@ from calibration.records.report import Report
 from calibration.report.plots.frontier import Point, frontier
 from calibration.report.plots.labels import name_points
 from models.evaluation.metrics import Estimate
-from models.evaluation.page.plot import AMBER, BLUE, FAINT, GREEN, INK, RED, SOFT, draw
+from models.evaluation.page.plot import AMBER, BLUE, FAINT, GREEN, INK, RED, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 500, 400
 MARGIN = 0.14
 BAR = 1.2
+FULL = 103
+"""Percent, with room for the mark of a plan that is always right."""
 
 Percentile = Literal["p50", "p95"]
 SAID: dict[Percentile, str] = {"p50": "half are faster", "p95": "95 of 100 are faster"}
@@ -45,6 +47,7 @@ def pareto(report: Report, percentile: Percentile) -> str:
         for one, time, point in zip(timed, times, points, strict=True):
             _mark(axes, report, one, time, point)
         axes.margins(MARGIN)
+        axes.set_ylim(top=min(axes.get_ylim()[1], FULL))
         axes.set(
             xlabel=f"ms a step ({percentile}: {SAID[percentile]})",
             ylabel="right product first, % of clips",
@@ -59,11 +62,11 @@ def _limit(axes: Axes, report: Report) -> None:
     axes.axhline(least, color=RED, linestyle="--", linewidth=1)
     axes.annotate(
         "budget",
-        (1, least),
+        (0, least),
         xycoords=("axes fraction", "data"),
-        xytext=(-4, -3),
+        xytext=(4, -3),
         textcoords="offset points",
-        ha="right",
+        ha="left",
         va="top",
         color=RED,
     )
@@ -71,7 +74,7 @@ def _limit(axes: Axes, report: Report) -> None:
 
 def _frontier(axes: Axes, points: Sequence[Point]) -> None:
     best = [points[i] for i in frontier(points)]
-    axes.step(*zip(*best, strict=True), where="post", color=FAINT, linewidth=2)
+    axes.step(*zip(*best, strict=True), where="post", color=GREEN, alpha=0.35, linewidth=2)
 
 
 def _mark(axes: Axes, report: Report, one: PlanMeasurement, time: Estimate, point: Point) -> None:
@@ -84,9 +87,10 @@ def _mark(axes: Axes, report: Report, one: PlanMeasurement, time: Estimate, poin
         y,
         xerr=_reach(time, 1),
         yerr=None if reference else _reach(one.headline.r1_change, 100),
-        ecolor=SOFT,
+        ecolor=FAINT,
         elinewidth=BAR,
         fmt="none",
+        zorder=1,
     )
     marker, size = ("*", 17) if chosen else ("s", 8) if reference else ("o", 8)
     axes.plot(x, y, marker, color=colour, markersize=size, mew=0)
