@@ -16,8 +16,8 @@ from runtime.catalog.catalog import CatalogReader, ItemVectors, PhotoVector
 from runtime.catalog.publisher import PhotoPublisher
 from runtime.engines.chain import DeviceChain
 from runtime.engines.engine import Engine, TensorSpec
-from runtime.engines.engine_set import EngineSet
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.selection import Choice, Selection
 from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame, FrameWindow, window
 from runtime.text import TextTokenizer, item_text
@@ -71,7 +71,7 @@ class Network(Closable):
         bundle: the verified bundle.
         engines: one open engine for every submodule name; closed with the network.
         tokenizer: the bundle's tokenizer.
-        engine_set: of the engines, where they share a device; closed with the network.
+        choice: why these engines; what shares a device is closed with the network.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Network(Closable):
         engines: Mapping[str, Engine],
         tokenizer: TextTokenizer,
         *,
-        engine_set: EngineSet | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self.bundle = bundle
-        self._engine_set = engine_set
+        self._choice = choice
         self._engines = dict(engines)
         self._tokenizer = tokenizer
         specs = {spec.name: spec for spec in self._engines["query_head"].inputs}
@@ -101,11 +101,27 @@ class Network(Closable):
             BundleError: the bundle is missing, damaged or of another schema version.
             EngineError: a submodule does not load.
         """
-        bundle = open_bundle(folder)
+        return cls.of(open_bundle(folder), threads=threads)
+
+    @classmethod
+    def of(cls, bundle: Bundle, *, threads: int = 0, choice: Choice | None = None) -> Network:
+        """Load the submodules of a verified bundle.
+
+        Args:
+            bundle: verified.
+            threads: of one run on the processor; 0 lets ONNX Runtime choose.
+            choice: of `runtime.engines.selection.choose_engines`; without, and where it has no
+                engines, ONNX Runtime runs the network on the processor.
+
+        Raises:
+            EngineError: a submodule does not load.
+        """
         manifest = bundle.manifest
         tokenizer = TextTokenizer.load(
             bundle.folder / manifest.text.tokenizer, manifest.text.max_tokens
         )
+        if choice is not None and choice.engine_set is not None:
+            return cls(bundle, choice.engine_set.engines, tokenizer, choice=choice)
         with ExitStack() as opened:
             engines: dict[str, Engine] = {}
             for name in SUBMODULES:
@@ -118,7 +134,7 @@ class Network(Closable):
                     threads=threads,
                 )
                 engines[name] = opened.enter_context(engine)
-            network = cls(bundle, engines, tokenizer)
+            network = cls(bundle, engines, tokenizer, choice=choice)
             opened.pop_all()
             return network
 
@@ -155,7 +171,23 @@ class Network(Closable):
 
     def chain(self, catalog: CatalogReader) -> DeviceChain | None:
         """Steps that stay on one device; None where the engines do not share one."""
-        return None if self._engine_set is None else self._engine_set.chain(catalog)
+        engine_set = None if self._choice is None else self._choice.engine_set
+        return None if engine_set is None else engine_set.chain(catalog)
+
+    @property
+    def selection(self) -> Selection | None:
+        """Why these engines run it; None where nobody asked for TensorRT."""
+        return None if self._choice is None else self._choice.selection
+
+    def adopt(self, choice: Choice) -> None:
+        """Take other engines of the same bundle and close those it has.
+
+        On the thread that uses the network, between two steps. Chains of the old ones are closed.
+        """
+        if choice.engine_set is None:
+            raise ValueError("there are no engines to adopt")
+        self.close()
+        self._choice, self._engines = choice, dict(choice.engine_set.engines)
 
     def encode_frames(
         self, images: npt.NDArray[np.uint8], times_s: Sequence[float]
@@ -258,8 +290,8 @@ class Network(Closable):
         """Free all engines."""
         for engine in self._engines.values():
             engine.close()
-        if self._engine_set is not None:
-            self._engine_set.close()
+        if self._choice is not None and self._choice.engine_set is not None:
+            self._choice.engine_set.close()
 
     def _head_inputs(
         self, view: FrameWindow, text: TextFeatures | None

@@ -14,8 +14,8 @@ from runtime.catalog.catalog import FloatArray, Hit, Item
 from runtime.catalog.search import best_rows
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.engines.chain import DeviceChain
-from runtime.engines.engine_set import EngineSet
 from runtime.engines.device_ring import ResidentFrame
+from runtime.engines.engine_set import EngineSet
 from runtime.errors import EngineError, GpuError
 from runtime.matcher import Matcher, Step
 from runtime.memory import KEPT_FRAMES
