@@ -14,10 +14,13 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import machine
 from runtime.errors import SgmnError
+
+if TYPE_CHECKING:
+    from runtime.engines.selection import Fallback, Selection
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -68,13 +71,19 @@ Check = Callable[[], Iterator[Finding]]
 
 
 def examine(
-    bundle: Path, speech_model: Path | None = None, *, host: str = HOST, port: int = PORT
+    bundle: Path,
+    speech_model: Path | None = None,
+    *,
+    fallback: Fallback = "allow",
+    host: str = HOST,
+    port: int = PORT,
 ) -> list[Finding]:
     """Run every check; one that breaks is itself a finding and hides no other.
 
     Args:
         bundle: folder of the network bundle.
         speech_model: folder of a Vosk model; None for the default one.
+        fallback: whether the processor may run the network where TensorRT cannot.
         host: address the kiosk page listens on.
         port: its port.
     """
@@ -85,7 +94,7 @@ def examine(
         "memory": check_memory,
         "gpu": check_gpu,
         "onnxruntime": check_onnxruntime,
-        "bundle": partial(check_bundle, bundle),
+        "bundle": partial(check_bundle, bundle, fallback),
         "speech": partial(check_speech, speech_model),
         "microphone": check_microphone,
         "folders": check_folders,
@@ -169,18 +178,15 @@ def check_memory() -> Iterator[Finding]:
         yield Finding("memory", "ok", detail)
 
 
-_UNUSED_GPU = "this version runs the network on the processor"
-
-
 def check_gpu() -> Iterator[Finding]:
     """NVIDIA GPU and TensorRT, without loading either: TensorRT without a driver can crash."""
     found = machine.gpus()
     yield Finding("gpu", "ok", "; ".join(found) or "none; the processor runs the network")
     if found and find_spec("tensorrt") is None:
-        yield Finding("tensorrt", "ok", f"not installed; {_UNUSED_GPU}")
+        fix = "install NVIDIA TensorRT; a Jetson has it from JetPack"
+        yield Finding("tensorrt", "warn", "not installed; the processor runs the network", fix)
     elif found:
-        installed = machine.package_version("tensorrt") or "installed"
-        yield Finding("tensorrt", "ok", f"{installed}; {_UNUSED_GPU}")
+        yield Finding("tensorrt", "ok", machine.package_version("tensorrt") or "installed")
 
 
 def check_onnxruntime() -> Iterator[Finding]:
@@ -197,9 +203,10 @@ def check_onnxruntime() -> Iterator[Finding]:
         yield Finding("providers", "fail", f"{CPU} is not among {available}", install)
 
 
-def check_bundle(folder: Path) -> Iterator[Finding]:
+def check_bundle(folder: Path, fallback: Fallback = "allow") -> Iterator[Finding]:
     """Every byte of the bundle is what its manifest says, its submodules load, and on what."""
     from runtime.bundle.reader import open_bundle
+    from runtime.engines.probe import probe
     from runtime.network import Network
 
     bundle = open_bundle(folder)
@@ -209,6 +216,19 @@ def check_bundle(folder: Path) -> Iterator[Finding]:
     with Network.open(folder) as network:
         used = sorted(set(network.providers.values()))
         yield Finding("network", "ok", f"{len(network.providers)} submodules on {', '.join(used)}")
+    yield engines_finding(probe(folder, fallback), has_gpu=bool(machine.gpus()))
+
+
+def engines_finding(selection: Selection, *, has_gpu: bool) -> Finding:
+    """What would run the network, and whether it could be better."""
+    detail = f"{selection.label}: {'; '.join((selection.detail, *selection.warnings))}"
+    if selection.outcome == "refused":
+        return Finding("engines", "fail", detail, selection.fix)
+    # A bundle for the processor, or a machine without a GPU, does what it is meant to.
+    meant = selection.reason == "no-graphs" or not has_gpu
+    if selection.outcome == "fallback":
+        return Finding("engines", "ok" if meant else "warn", detail, selection.fix)
+    return Finding("engines", "warn" if selection.warnings else "ok", detail)
 
 
 def check_speech(asked: Path | None) -> Iterator[Finding]:

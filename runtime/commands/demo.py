@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.commands.options import bundle_option, speech_model_option
+from runtime.commands.engines import engines_told
+from runtime.commands.options import bundle_option, fallback_option, speech_model_option
 from runtime.commands.output import json_option, note, print_json, progress, table
 from runtime.commands.speech import NO_MODEL
 from runtime.errors import UsageError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runtime.demo.choice import Choice
     from runtime.demo.player import Player
     from runtime.demo.store import Store
+    from runtime.engines.selection import Fallback
     from runtime.kiosk.hub import Hub
     from runtime.kiosk.service import Service
     from runtime.kiosk.shelf import Shelf
@@ -44,6 +46,7 @@ USUAL_PORT = 8765
 )
 @bundle_option
 @speech_model_option
+@fallback_option
 @json_option
 def demo(
     headless: bool,
@@ -52,6 +55,7 @@ def demo(
     open_browser: bool,
     bundle_folder: Path | None,
     speech_model: Path | None,
+    fallback: Fallback,
     as_json: bool,
 ) -> None:
     """Play the bundled store's clips: what the engines see, hear and answer.
@@ -72,9 +76,9 @@ def demo(
     store, bundle = open_store(shipped_store()), bundle_folder or bundle_in_use()
     with ends_on_sigterm():
         if headless:
-            _headless(store, bundle, _speech(speech_model), as_json)
+            _headless(store, bundle, fallback, _speech(speech_model), as_json)
         else:
-            _page(store, bundle, _speech(speech_model), port, once, open_browser)
+            _page(store, bundle, fallback, _speech(speech_model), port, once, open_browser)
 
 
 def _speech(speech_model: Path | None) -> Path | None:
@@ -87,21 +91,23 @@ def _speech(speech_model: Path | None) -> Path | None:
     return model
 
 
-def _headless(store: Store, bundle: Path, model: Path | None, as_json: bool) -> None:
+def _headless(
+    store: Store, bundle: Path, fallback: Fallback, model: Path | None, as_json: bool
+) -> None:
     from runtime.demo.engines import demo_catalog, demo_recognizer
     from runtime.demo.player import answers
     from runtime.demo.report import COLUMNS, as_dict, row
     from runtime.matcher import Matcher
-    from runtime.network import Network
+    from runtime.opening import open_network
 
     with ExitStack() as opened:
-        network = opened.enter_context(Network.open(bundle))
+        network = opened.enter_context(open_network(bundle, fallback))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         recognizer = opened.enter_context(demo_recognizer(model))
         playing = answers(store, Matcher(network, catalog), recognizer)
         found = list(progress(playing, label="Playing clips", total=len(store.clips)))
         if as_json:
-            print_json(as_dict(found, network, model))
+            print_json({**as_dict(found, network, model), "engines": engines_told(network)})
             return
     correct = sum(answer.correct for answer in found)
     table(f"{correct} of {len(found)} clips answered correctly", COLUMNS, map(row, found))
@@ -110,6 +116,7 @@ def _headless(store: Store, bundle: Path, model: Path | None, as_json: bool) -> 
 def _page(
     store: Store,
     bundle: Path,
+    fallback: Fallback,
     model: Path | None,
     port: int | None,
     once: bool,
@@ -121,7 +128,7 @@ def _page(
     from runtime.kiosk.engine import engine_info
     from runtime.kiosk.hub import Hub
     from runtime.kiosk.shelf import Shelf
-    from runtime.network import Network
+    from runtime.opening import open_network
 
     hub, shelf, choice = Hub(), Shelf(), Choice(len(store.clips))
     with ExitStack() as opened:
@@ -130,7 +137,7 @@ def _page(
         note(f"The demo is on {page.url} until Ctrl-C.")
         if open_browser:
             _open_browser(page.url)
-        network = opened.enter_context(Network.open(bundle))
+        network = opened.enter_context(open_network(bundle, fallback))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         shelf.fill(catalog)
         hub.change(engine=engine_info(network), catalog_items=len(catalog.items()))

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runtime.commands.options import bundle_option, catalog_option, speech_model_option
+from runtime.commands.engines import engines_told
+from runtime.commands.options import (
+    bundle_option,
+    catalog_option,
+    fallback_option,
+    speech_model_option,
+)
 from runtime.commands.output import json_option, note, print_json, printable, table
 from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime.capture.clip import ClipInfo
+    from runtime.engines.selection import Fallback
     from runtime.events import Event
     from runtime.playback import Moment
 
@@ -30,6 +37,7 @@ _CUT_S = 1.5
 @bundle_option
 @catalog_option
 @speech_model_option
+@fallback_option
 @json_option
 def match(
     clip: Path,
@@ -39,6 +47,7 @@ def match(
     bundle_folder: Path | None,
     catalog_folder: Path,
     speech_model: Path | None,
+    fallback: Fallback,
     as_json: bool,
 ) -> None:
     """Match CLIP against a catalog, step by step, and answer which product it shows."""
@@ -52,22 +61,24 @@ def match(
     from runtime.capture.clip import VideoClip
     from runtime.catalog.sqlite_catalog import SqliteCatalog
     from runtime.matcher import Matcher
-    from runtime.network import Network
+    from runtime.opening import open_network
     from runtime.playback import play
 
     # A clip that cannot be played is said at once, before anything is loaded.
     info = VideoClip(clip).probe()
     with ExitStack() as opened:
-        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use()))
+        network = opened.enter_context(open_network(bundle_folder or bundle_in_use(), fallback))
+        told = engines_told(network)
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
         words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))
         moments = play(clip, words, Matcher(network, catalog))
         seen = [moment.without_picture() for moment in (moments if as_json else _told(moments))]
     _note_if_cut(clip, info, seen[-1].step.time_s)
     if as_json:
-        print_json(_as_dict(seen))
+        print_json({**_as_dict(seen), "engines": told})
     else:
         _print_answer(seen)
+        click.echo(f"Engines: {told['label']} ({', '.join(told['providers'])})")
 
 
 def _words(

@@ -32,3 +32,12 @@ trusted_option = click.option(
     type=click.Path(path_type=Path),
     help="Public key that is trusted. Default: the *.pub files in the folder keys of $SGMN_HOME.",
 )
+fallback_option = click.option(
+    "--fallback",
+    type=click.Choice(["allow", "forbid"]),
+    default="allow",
+    show_default=True,
+    envvar="SGMN_FALLBACK",
+    show_envvar=True,
+    help="Whether the processor may run the network where TensorRT cannot.",
+)
