@@ -156,6 +156,9 @@ class TensorRtEngine(Openable):
             if self._context is None:
                 raise self._runtime.failure(f"{self._name} has no room to run")
             self._allocate(self._buffers)
+        except (AttributeError, TypeError, RuntimeError) as error:
+            self._close()
+            raise self._unknown(error) from error
         except BaseException:
             self._close()
             raise
@@ -169,6 +172,14 @@ class TensorRtEngine(Openable):
         if self._sha256 not in (None, hashlib.sha256(plan).hexdigest()):
             raise self._damaged(f"{self._plan.name} does not have the digest in its side-car")
         return plan
+
+    def _unknown(self, error: Exception) -> GpuError:
+        return GpuError(
+            f"the {self._name} cannot be opened in TensorRT {self._runtime.version}",
+            reason="tensorrt",
+            why=f"its Python module behaves in another way ({type(error).__name__}: {error})",
+            fix="use TensorRT 8.6, 10 or 11, or update sgmn-edge",
+        )
 
     def _damaged(self, why: str) -> GpuError:
         return GpuError(
