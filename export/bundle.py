@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from export.compare import as_dicts
-from export.folder import new_folder
 from export.onnx_files import write_onnx
 from export.parity import require
 from export.samples import Samples
@@ -19,6 +18,7 @@ from models.backbones.registry import BACKBONES, TOKENIZER
 from models.config import NetworkConfig
 from models.sgmn import Sgmn, load_checkpoint
 from runtime.bundle.files import file_digest
+from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import (
     Decision,
     FileEntry,

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import machine
+from runtime.engines.settings import AUTO, ON_PROCESSOR, EngineSettings
 from runtime.errors import SgmnError
 
 if TYPE_CHECKING:
-    from runtime.engines.selection import Fallback, Selection
+    from runtime.engines.selection import Selection
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -39,6 +40,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "av": ("av",),
     "vosk": ("vosk",),
     "pydantic": ("pydantic",),
+    "cryptography": ("cryptography",),
     "tokenizers": ("tokenizers",),
     "starlette": ("starlette",),
     "uvicorn": ("uvicorn",),
@@ -73,8 +75,8 @@ Check = Callable[[], Iterator[Finding]]
 def examine(
     bundle: Path,
     speech_model: Path | None = None,
+    engine: EngineSettings = AUTO,
     *,
-    fallback: Fallback = "allow",
     host: str = HOST,
     port: int = PORT,
 ) -> list[Finding]:
@@ -83,7 +85,7 @@ def examine(
     Args:
         bundle: folder of the network bundle.
         speech_model: folder of a Vosk model; None for the default one.
-        fallback: whether the processor may run the network where TensorRT cannot.
+        engine: what is to run the network.
         host: address the kiosk page listens on.
         port: its port.
     """
@@ -93,8 +95,8 @@ def examine(
         "processor": check_processor,
         "memory": check_memory,
         "gpu": check_gpu,
-        "onnxruntime": check_onnxruntime,
-        "bundle": partial(check_bundle, bundle, fallback),
+        "onnxruntime": partial(check_onnxruntime, engine),
+        "bundle": partial(check_bundle, bundle, engine),
         "speech": partial(check_speech, speech_model),
         "microphone": check_microphone,
         "folders": check_folders,
@@ -184,26 +186,30 @@ def check_gpu() -> Iterator[Finding]:
     yield Finding("gpu", "ok", "; ".join(found) or "none; the processor runs the network")
     if found and find_spec("tensorrt") is None:
         fix = "install NVIDIA TensorRT; a Jetson has it from JetPack"
-        yield Finding("tensorrt", "warn", "not installed; the processor runs the network", fix)
+        yield Finding("tensorrt", "warn", "not installed; its engines cannot be used", fix)
     elif found:
         yield Finding("tensorrt", "ok", machine.package_version("tensorrt") or "installed")
 
 
-def check_onnxruntime() -> Iterator[Finding]:
-    """The execution providers that could be used."""
+def check_onnxruntime(engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding]:
+    """The execution providers that could be used, and whether the one asked for is among them."""
     import onnxruntime
 
-    from runtime.engines.onnxruntime_engine import CPU
+    from runtime.engines.sessions import CPU, NAMES
 
     available = onnxruntime.get_available_providers()
-    if CPU in available:
+    asked = NAMES[engine.without_engines.provider]
+    if asked != CPU and asked not in available:
+        fix = "install onnxruntime-gpu in place of onnxruntime, or take --provider cpu"
+        yield Finding("providers", "fail", f"{asked} is not among {available}", fix)
+    elif CPU in available:
         yield Finding("providers", "ok", f"available: {', '.join(available)}")
     else:
         install = "pip install --force-reinstall onnxruntime"
         yield Finding("providers", "fail", f"{CPU} is not among {available}", install)
 
 
-def check_bundle(folder: Path, fallback: Fallback = "allow") -> Iterator[Finding]:
+def check_bundle(folder: Path, engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding]:
     """Every byte of the bundle is what its manifest says, its submodules load, and on what."""
     from runtime.bundle.reader import open_bundle
     from runtime.engines.probe import probe
@@ -213,14 +219,15 @@ def check_bundle(folder: Path, fallback: Fallback = "allow") -> Iterator[Finding
     about = bundle.manifest
     detail = f"{about.name} {about.version}, {about.precision}, sha256 {bundle.digest} in {folder}"
     yield Finding("bundle", "ok", detail)
-    with Network.open(folder) as network:
+    with Network.open(folder, engine.without_engines) as network:
         used = sorted(set(network.providers.values()))
         yield Finding("network", "ok", f"{len(network.providers)} submodules on {', '.join(used)}")
-    yield engines_finding(probe(folder, fallback), has_gpu=bool(machine.gpus()))
+    if engine.tries_engines:
+        yield engines_finding(probe(folder, engine.fallback), has_gpu=bool(machine.gpus()))
 
 
 def engines_finding(selection: Selection, *, has_gpu: bool) -> Finding:
-    """What would run the network, and whether it could be better."""
+    """Whether TensorRT engines run the network, and whether they could."""
     detail = f"{selection.label}: {'; '.join((selection.detail, *selection.warnings))}"
     if selection.outcome == "refused":
         return Finding("engines", "fail", detail, selection.fix)

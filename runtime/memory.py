@@ -84,9 +84,11 @@ def window(
     frames: list[EncodedFrame], length: int, cls_size: int, token_shape: tuple[int, int]
 ) -> FrameWindow:
     """Stack at most ``length`` frames and pad the rest; no frames at all gives an all-zero mask."""
-    cls = np.zeros((1, length, cls_size), np.float32)
-    tokens = np.zeros((1, length, *token_shape), np.float32)
+    count = min(len(frames), length)
+    cls = np.empty((1, length, cls_size), np.float32)
+    tokens = np.empty((1, length, *token_shape), np.float32)
     mask = np.zeros((1, length), np.float32)
-    for i, frame in enumerate(frames[:length]):
+    for i, frame in enumerate(frames[:count]):
         cls[0, i], tokens[0, i], mask[0, i] = frame.cls, frame.tokens, 1.0
+    cls[0, count:] = tokens[0, count:] = 0.0
     return FrameWindow(cls, tokens, mask)

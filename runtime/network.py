@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from runtime.bundle.manifest import SUBMODULES, Tensor
+from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.catalog.catalog import CatalogReader, ItemVectors, PhotoVector
 from runtime.catalog.publisher import PhotoPublisher
 from runtime.engines.chain import DeviceChain
 from runtime.engines.engine import Engine, TensorSpec
-from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.opening import EngineFactory, onnxruntime_engine
 from runtime.engines.selection import Choice, Selection
+from runtime.engines.settings import GPU_BATCH, ON_PROCESSOR, EngineSettings
 from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame, FrameWindow, window
 from runtime.text import TextTokenizer, item_text
@@ -71,6 +72,7 @@ class Network(Closable):
         bundle: the verified bundle.
         engines: one open engine for every submodule name; closed with the network.
         tokenizer: the bundle's tokenizer.
+        batch: pictures of one run of the frame encoder.
         choice: why these engines; what shares a device is closed with the network.
     """
 
@@ -80,9 +82,11 @@ class Network(Closable):
         engines: Mapping[str, Engine],
         tokenizer: TextTokenizer,
         *,
+        batch: int = 1,
         choice: Choice | None = None,
     ) -> None:
         self.bundle = bundle
+        self._batch = batch
         self._choice = choice
         self._engines = dict(engines)
         self._tokenizer = tokenizer
@@ -94,47 +98,58 @@ class Network(Closable):
         self._text_size = _fixed(specs["text_tokens"], 2)
 
     @classmethod
-    def open(cls, folder: Path, *, threads: int = 0) -> Network:
+    def open(
+        cls,
+        folder: Path,
+        settings: EngineSettings = ON_PROCESSOR,
+        make_engine: EngineFactory = onnxruntime_engine,
+    ) -> Network:
         """Verify a bundle and load its submodules.
+
+        Args:
+            folder: the bundle.
+            settings: what runs it, with how many threads.
+            make_engine: chooses the engine of each submodule.
 
         Raises:
             BundleError: the bundle is missing, damaged or of another schema version.
-            EngineError: a submodule does not load.
+            EngineError: a submodule does not load, or not on what was asked for.
         """
-        return cls.of(open_bundle(folder), threads=threads)
+        return cls.of(open_bundle(folder), settings, make_engine)
 
     @classmethod
-    def of(cls, bundle: Bundle, *, threads: int = 0, choice: Choice | None = None) -> Network:
+    def of(
+        cls,
+        bundle: Bundle,
+        settings: EngineSettings = ON_PROCESSOR,
+        make_engine: EngineFactory = onnxruntime_engine,
+        *,
+        choice: Choice | None = None,
+    ) -> Network:
         """Load the submodules of a verified bundle.
 
         Args:
             bundle: verified.
-            threads: of one run on the processor; 0 lets ONNX Runtime choose.
-            choice: of `runtime.engines.selection.choose_engines`; without, and where it has no
-                engines, ONNX Runtime runs the network on the processor.
+            settings: what runs it where no engines were chosen.
+            make_engine: likewise, chooses the engine of each submodule.
+            choice: of `runtime.engines.selection.choose_engines`.
 
         Raises:
-            EngineError: a submodule does not load.
+            EngineError: a submodule does not load, or not on what was asked for.
         """
         manifest = bundle.manifest
         tokenizer = TextTokenizer.load(
             bundle.folder / manifest.text.tokenizer, manifest.text.max_tokens
         )
         if choice is not None and choice.engine_set is not None:
-            return cls(bundle, choice.engine_set.engines, tokenizer, choice=choice)
+            found = choice.engine_set.engines
+            return cls(bundle, found, tokenizer, batch=GPU_BATCH, choice=choice)
         with ExitStack() as opened:
-            engines: dict[str, Engine] = {}
-            for name in SUBMODULES:
-                part = manifest.submodules[name]
-                engine = OnnxRuntimeEngine(
-                    name,
-                    bundle.folder / part.file,
-                    _specs(part.inputs),
-                    _specs(part.outputs),
-                    threads=threads,
-                )
-                engines[name] = opened.enter_context(engine)
-            network = cls(bundle, engines, tokenizer, choice=choice)
+            engines = {
+                name: opened.enter_context(make_engine(bundle, name, settings))
+                for name in SUBMODULES
+            }
+            network = cls(bundle, engines, tokenizer, batch=settings.batch, choice=choice)
             opened.pop_all()
             return network
 
@@ -176,7 +191,7 @@ class Network(Closable):
 
     @property
     def selection(self) -> Selection | None:
-        """Why these engines run it; None where nobody asked for TensorRT."""
+        """Why these engines run it; None where ONNX Runtime was asked for by name."""
         return None if self._choice is None else self._choice.selection
 
     def adopt(self, choice: Choice) -> None:
@@ -187,14 +202,14 @@ class Network(Closable):
         if choice.engine_set is None:
             raise ValueError("there are no engines to adopt")
         self.close()
-        self._choice, self._engines = choice, dict(choice.engine_set.engines)
+        self._choice, self._batch = choice, GPU_BATCH
+        self._engines = dict(choice.engine_set.engines)
 
     def encode_frames(
         self, images: npt.NDArray[np.uint8], times_s: Sequence[float]
     ) -> list[EncodedFrame]:
         """Encode pictures, uint8 [N, S, S, 3] RGB."""
-        out = self._engines["frame_encoder"].run({"images": images})
-        rows = zip(out["cls"], out["tokens"], times_s, strict=True)
+        rows = zip(*self._frame_features(images), times_s, strict=True)
         return [EncodedFrame(cls, tokens, time_s) for cls, tokens, time_s in rows]
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
@@ -221,7 +236,7 @@ class Network(Closable):
     def query(self, frames: list[EncodedFrame], text: TextFeatures | None) -> Query:
         """Join at most T frames and the speech text (or None) into a query."""
         view = window(frames, self._frames, self._cls_size, self._token_shape)
-        out = self._engines["query_head"].run({**self._head_inputs(view, text)})
+        out = self._engines["query_head"].run(self._head_inputs(view, text))
         return Query(out["query"][0], out["nodes"], out["patches"], out["attention"][0], view.mask)
 
     def encode_items(
@@ -231,13 +246,13 @@ class Network(Closable):
 
         An item with neither has no text: zeros and a zero mask, as a query without words.
         """
-        frames = self._engines["frame_encoder"].run({"images": images})
+        cls, tokens = self._frame_features(images)
         read = [item_text(title, about) for title, about in texts]
         text, written = self.encode_texts(read), np.array([bool(t) for t in read], np.float32)
         out = self._engines["item_head"].run(
             {
-                "cls": frames["cls"],
-                "tokens": frames["tokens"],
+                "cls": cls,
+                "tokens": tokens,
                 "title_pooled": text.pooled * written[:, None],
                 "title_tokens": text.tokens * written[:, None, None],
                 "title_mask": text.mask * written[:, None],
@@ -293,6 +308,16 @@ class Network(Closable):
         if self._choice is not None and self._choice.engine_set is not None:
             self._choice.engine_set.close()
 
+    def _frame_features(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        """Pictures [N, S, S, 3], encoded a batch at a time: cls [N, C], tokens [N, P, D]."""
+        starts = range(0, max(1, len(images)), self._batch)
+        encode = self._engines["frame_encoder"].run
+        parts = [encode({"images": images[i : i + self._batch]}) for i in starts]
+        if len(parts) == 1:
+            return parts[0]["cls"], parts[0]["tokens"]
+        cls, tokens = (np.concatenate([part[name] for part in parts]) for name in ("cls", "tokens"))
+        return cls, tokens
+
     def _head_inputs(
         self, view: FrameWindow, text: TextFeatures | None
     ) -> dict[str, npt.NDArray[np.float32]]:
@@ -307,10 +332,6 @@ class Network(Closable):
             "text_tokens": text.tokens,
             "text_mask": text.mask,
         }
-
-
-def _specs(tensors: Sequence[Tensor]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(t.name, t.dtype, t.shape) for t in tensors)
 
 
 def _fixed(spec: TensorSpec, axis: int) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from calibration.bench.stock import made_up_catalog, made_up_frames
 from runtime.catalog.catalog import CatalogReader
+from runtime.engines.settings import EngineSettings
 from runtime.lifecycle import Closable
 from runtime.matcher import Matcher, Step
 from runtime.network import Network
@@ -74,7 +75,7 @@ class StepHarness(Closable):
             EngineError: a submodule does not load.
         """
         with ExitStack() as opened:
-            network = opened.enter_context(Network.open(bundle, threads=threads))
+            network = opened.enter_context(Network.open(bundle, EngineSettings(threads=threads)))
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="sgmn-bench-")))
             catalog = made_up_catalog(folder / "catalog", network.bundle.manifest, items, seed)
             opened.enter_context(catalog)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from calibration.bench.alternative import Alternative, Call
 from calibration.bench.harness import StepHarness
 from calibration.bench.material import Material
 from calibration.bench.torch_match import TorchMatch
 from runtime.catalog.catalog import CatalogReader
+from runtime.engines.settings import EngineSettings
 from runtime.network import Network
 
 QUICK, SLOW = 6, 2
@@ -65,9 +67,10 @@ class Contenders:
         self.alternatives.append(Call(f"{name}_clip", match.clip))
         self.alternatives.append(Call(f"{name}_frames", match.frames))
 
-    def add_compiled(self, match: TorchMatch) -> None:
+    def add_compiled(self, make: Callable[[], TorchMatch]) -> None:
         """The network through ``torch.compile``, unless that fails here."""
         try:
+            match = make()
             self.compile_s = match.compile()
         except RuntimeError as error:  # torch's own errors derive from it
             self.refused = reason(error)
@@ -93,14 +96,14 @@ def kiosks(
     with ExitStack() as opened:
         for name, folder in folders.items():
             if folder is not None:
-                network = Network.open(folder, threads=threads)
+                network = Network.open(folder, EngineSettings(threads=threads))
                 harness = opened.enter_context(StepHarness(network, catalog, seed=seed))
                 found.add_bundle(name, harness)
         rule = harness.network.bundle.manifest.decision
         subject = (material.network, catalog, harness.heard, harness.frames, rule)
         found.add_torch("torch_eager", TorchMatch(*subject))
         if compiled:
-            found.add_compiled(TorchMatch(*subject, compiled=True))
+            found.add_compiled(partial(TorchMatch, *subject, compiled=True))
         yield found
 
 

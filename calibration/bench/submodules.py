@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,8 +17,10 @@ from calibration.bench.kiosk import Contenders, reason
 from calibration.bench.material import Material
 from export.submodules import Part, parts
 from runtime.bundle.reader import open_bundle
-from runtime.engines.engine import Engine, TensorSpec
+from runtime.engines.engine import Engine
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.opening import onnxruntime_engine
+from runtime.engines.settings import EngineSettings
 
 Feeds = Mapping[str, npt.NDArray[Any]]
 
@@ -63,12 +66,7 @@ def open_engine(folder: Path, name: str, threads: int) -> OnnxRuntimeEngine:
     Raises:
         BundleError: the bundle is missing or damaged.
     """
-    entry = open_bundle(folder).manifest.submodules[name]
-    inputs, outputs = (
-        tuple(TensorSpec(one.name, one.dtype, one.shape) for one in ports)
-        for ports in (entry.inputs, entry.outputs)
-    )
-    return OnnxRuntimeEngine(name, folder / entry.file, inputs, outputs, threads=threads)
+    return onnxruntime_engine(open_bundle(folder), name, EngineSettings(threads=threads))
 
 
 def _running(engine: Engine, feeds: Feeds) -> Callable[[int], object]:
@@ -84,10 +82,12 @@ def _calling(module: Callable[..., object], inputs: list[Tensor]) -> Callable[[i
 
 
 def _add_compiled(found: Contenders, part: Part, inputs: list[Tensor]) -> None:
-    call = _calling(torch.compile(part.module, dynamic=False), inputs)
+    begun = time.perf_counter()
     try:
+        call = _calling(torch.compile(part.module, dynamic=False), inputs)
         call(0)
     except RuntimeError as error:
         found.refused = reason(error)
     else:
+        found.compile_s = time.perf_counter() - begun
         found.alternatives.append(Call("torch_compile", call, REPEATS))

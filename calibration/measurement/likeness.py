@@ -22,8 +22,9 @@ from models.data.grocery_lpr import render
 from models.heads.norms import MASKED
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import open_bundle
-from runtime.engines.engine import Array, Engine, TensorSpec
-from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.engine import Array, Engine
+from runtime.engines.opening import onnxruntime_engine
+from runtime.engines.settings import EngineSettings
 from runtime.network import Network
 from runtime.preprocess import frame_input
 from runtime.sampler import spread
@@ -200,14 +201,7 @@ def _recorders(folder: Path, threads: int, opened: ExitStack) -> dict[str, _Reco
     bundle = open_bundle(folder)
     recorders = {}
     for name in SUBMODULES:
-        part = bundle.manifest.submodules[name]
-        inputs, outputs = (
-            tuple(TensorSpec(t.name, t.dtype, t.shape) for t in side)
-            for side in (part.inputs, part.outputs)
-        )
-        engine = OnnxRuntimeEngine(
-            name, bundle.folder / part.file, inputs, outputs, threads=threads
-        )
+        engine = onnxruntime_engine(bundle, name, EngineSettings(threads=threads))
         recorders[name] = _Recorder(opened.enter_context(engine))
     return recorders
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from runtime.engines.settings import EngineSettings
 from runtime.errors import EngineError
 
 STATUS = Path("/proc/self/status")
@@ -65,7 +66,7 @@ def _run(bundle: Path, catalog: Path, threads: int, steps: int) -> int:
 
     with (
         SqliteCatalog.open(catalog) as shelf,
-        StepHarness(Network.open(bundle, threads=threads), shelf) as harness,
+        StepHarness(Network.open(bundle, EngineSettings(threads=threads)), shelf) as harness,
     ):
         for number in range(steps):
             harness.step(number)

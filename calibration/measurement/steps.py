@@ -20,6 +20,7 @@ from calibration.measurement.energy import EnergyMeter, energy_meter
 from calibration.measurement.memory import peak_memory
 from runtime.bundle.reader import open_bundle
 from runtime.catalog.sqlite_catalog import SqliteCatalog
+from runtime.engines.settings import EngineSettings
 from runtime.lifecycle import Closable
 from runtime.network import Network
 
@@ -175,7 +176,7 @@ class StepStopwatch(Closable):
         return made_up_catalog(self._shelf, manifest, self._conditions.items, self._conditions.seed)
 
     def _harness(self, bundle: Path, catalog: SqliteCatalog) -> StepHarness:
-        network = Network.open(bundle, threads=self._conditions.threads)
+        network = Network.open(bundle, EngineSettings(threads=self._conditions.threads))
         return StepHarness(network, catalog, seed=self._conditions.seed)
 
 

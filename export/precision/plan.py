@@ -61,6 +61,10 @@ class Calibration:
     pictures: int = 64
     seed: int = 0
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class PrecisionPlan:

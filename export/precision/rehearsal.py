@@ -19,7 +19,8 @@ from runtime.bundle.manifest import SUBMODULES, Tensor
 from runtime.bundle.reader import Bundle
 from runtime.catalog.progress import Progress
 from runtime.engines.engine import Engine, TensorSpec
-from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.opening import onnxruntime_engine
+from runtime.engines.settings import EngineSettings
 from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame
 from runtime.network import Network, Query
@@ -77,8 +78,8 @@ class Recorder(Closable):
         return self._engine.outputs
 
     def run(self, feeds: Feed) -> dict[str, Array]:
-        """Keep and run."""
-        self.feeds.append(dict(feeds))
+        """Keep a copy, which no later run changes, and run."""
+        self.feeds.append({name: np.array(values) for name, values in feeds.items()})
         return self._engine.run(feeds)
 
     def close(self) -> None:
@@ -103,11 +104,7 @@ def rehearse(bundle: Bundle, samples: Samples, progress: Progress) -> Rehearsal:
 
 
 def _recorder(bundle: Bundle, name: str) -> Recorder:
-    part = bundle.manifest.submodules[name]
-    engine = OnnxRuntimeEngine(
-        name, bundle.folder / part.file, _specs(part.inputs), _specs(part.outputs), threads=1
-    )
-    return Recorder(engine.open())
+    return Recorder(onnxruntime_engine(bundle, name, EngineSettings(threads=1)).open())
 
 
 def _play(network: Network, samples: Samples, progress: Progress) -> list[Query]:

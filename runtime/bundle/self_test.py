@@ -18,8 +18,9 @@ import numpy as np
 
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.vectors import Array, Vectors, read_vectors
-from runtime.engines.engine import Engine, TensorSpec
-from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.engine import Engine
+from runtime.engines.opening import onnxruntime_engine
+from runtime.engines.settings import EngineSettings
 from runtime.errors import BundleError, EngineError, SelfTestError
 
 TIMEOUT_S = 300.0
@@ -70,14 +71,9 @@ def run_self_test(bundle: Bundle) -> list[Check]:
     return checks
 
 
-def submodule_engine(bundle: Bundle, name: str) -> OnnxRuntimeEngine:
-    """An engine for one submodule on one thread, not open yet."""
-    part = bundle.manifest.submodules[name]
-    inputs, outputs = (
-        tuple(TensorSpec(t.name, t.dtype, t.shape) for t in tensors)
-        for tensors in (part.inputs, part.outputs)
-    )
-    return OnnxRuntimeEngine(name, bundle.folder / part.file, inputs, outputs, threads=1)
+def submodule_engine(bundle: Bundle, name: str) -> Engine:
+    """An engine for one submodule on one thread of the processor, not open yet."""
+    return onnxruntime_engine(bundle, name, EngineSettings(threads=1))
 
 
 def worst_error(engine: Engine, stored: Vectors) -> float:

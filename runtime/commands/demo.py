@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.commands.engines import engines_told
-from runtime.commands.options import bundle_option, fallback_option, speech_model_option
+from runtime.commands.options import bundle_option, engine_options, speech_model_option
 from runtime.commands.output import json_option, note, print_json, progress, table
 from runtime.commands.speech import NO_MODEL
 from runtime.errors import UsageError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runtime.demo.choice import Choice
     from runtime.demo.player import Player
     from runtime.demo.store import Store
-    from runtime.engines.selection import Fallback
+    from runtime.engines.settings import EngineSettings
     from runtime.kiosk.hub import Hub
     from runtime.kiosk.service import Service
     from runtime.kiosk.shelf import Shelf
@@ -46,7 +46,7 @@ USUAL_PORT = 8765
 )
 @bundle_option
 @speech_model_option
-@fallback_option
+@engine_options
 @json_option
 def demo(
     headless: bool,
@@ -55,7 +55,7 @@ def demo(
     open_browser: bool,
     bundle_folder: Path | None,
     speech_model: Path | None,
-    fallback: Fallback,
+    engine: EngineSettings,
     as_json: bool,
 ) -> None:
     """Play the bundled store's clips: what the engines see, hear and answer.
@@ -76,9 +76,9 @@ def demo(
     store, bundle = open_store(shipped_store()), bundle_folder or bundle_in_use()
     with ends_on_sigterm():
         if headless:
-            _headless(store, bundle, fallback, _speech(speech_model), as_json)
+            _headless(store, bundle, engine, _speech(speech_model), as_json)
         else:
-            _page(store, bundle, fallback, _speech(speech_model), port, once, open_browser)
+            _page(store, bundle, engine, _speech(speech_model), port, once, open_browser)
 
 
 def _speech(speech_model: Path | None) -> Path | None:
@@ -92,7 +92,7 @@ def _speech(speech_model: Path | None) -> Path | None:
 
 
 def _headless(
-    store: Store, bundle: Path, fallback: Fallback, model: Path | None, as_json: bool
+    store: Store, bundle: Path, engine: EngineSettings, model: Path | None, as_json: bool
 ) -> None:
     from runtime.demo.engines import demo_catalog, demo_recognizer
     from runtime.demo.player import answers
@@ -101,7 +101,7 @@ def _headless(
     from runtime.opening import open_network
 
     with ExitStack() as opened:
-        network = opened.enter_context(open_network(bundle, fallback))
+        network = opened.enter_context(open_network(bundle, engine))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         recognizer = opened.enter_context(demo_recognizer(model))
         playing = answers(store, Matcher(network, catalog), recognizer)
@@ -116,7 +116,7 @@ def _headless(
 def _page(
     store: Store,
     bundle: Path,
-    fallback: Fallback,
+    engine: EngineSettings,
     model: Path | None,
     port: int | None,
     once: bool,
@@ -137,7 +137,7 @@ def _page(
         note(f"The demo is on {page.url} until Ctrl-C.")
         if open_browser:
             _open_browser(page.url)
-        network = opened.enter_context(open_network(bundle, fallback))
+        network = opened.enter_context(open_network(bundle, engine))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         shelf.fill(catalog)
         hub.change(engine=engine_info(network), catalog_items=len(catalog.items()))

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.commands.options import bundle_option, fallback_option, speech_model_option
+from runtime.commands.options import bundle_option, engine_options, speech_model_option
 from runtime.commands.output import json_option, note, print_json
 
 if TYPE_CHECKING:
     from runtime.doctor import Finding
-    from runtime.engines.selection import Fallback
+    from runtime.engines.settings import EngineSettings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -20,7 +20,7 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 @click.command()
 @bundle_option
 @speech_model_option
-@fallback_option
+@engine_options
 @click.option(
     "--clear-crashes", is_flag=True, help="Try TensorRT engines again that were left alone."
 )
@@ -28,7 +28,7 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 def doctor(
     bundle_folder: Path | None,
     speech_model: Path | None,
-    fallback: Fallback,
+    engine: EngineSettings,
     clear_crashes: bool,
     as_json: bool,
 ) -> int:
@@ -45,7 +45,7 @@ def doctor(
         from runtime.engines.selection import crash_guard
 
         note(f"Forgot {crash_guard(open_bundle(folder)).clear()} crashes.")
-    findings = examine(folder, speech_model, fallback=fallback)
+    findings = examine(folder, speech_model, engine)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})
     else:

@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 def engines_told(network: Network) -> dict[str, Any]:
     """Outcome and reasons of the selection, and what really runs the submodules; JSON-ready."""
     selection = network.selection
-    told = {"label": "processor"} if selection is None else selection.as_dict()
+    told = {"label": "asked for by name"} if selection is None else selection.as_dict()
     return {**told, "providers": sorted(set(network.providers.values()))}

@@ -13,7 +13,7 @@ import click
 from runtime.commands.options import (
     bundle_option,
     catalog_option,
-    fallback_option,
+    engine_options,
     speech_model_option,
 )
 from runtime.commands.output import note, printable
@@ -22,7 +22,7 @@ from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime.capture.reopening import Status
-    from runtime.engines.selection import Fallback
+    from runtime.engines.settings import EngineSettings
     from runtime.events import Event
     from runtime.kiosk.ears import Ears
     from runtime.kiosk.hub import Hub
@@ -49,7 +49,7 @@ _DEFAULT_MICROPHONE = "default"
 )
 @speech_model_option
 @bundle_option
-@fallback_option
+@engine_options
 @click.option(
     "--rebuild/--no-rebuild",
     default=True,
@@ -67,7 +67,7 @@ def kiosk(
     microphone: str | None,
     speech_model: Path | None,
     bundle_folder: Path | None,
-    fallback: Fallback,
+    engine: EngineSettings,
     rebuild: bool,
     host: str,
     port: int,
@@ -105,7 +105,7 @@ def kiosk(
             note(f"The page is on {page.url}")
         folder = bundle_folder or bundle_in_use()
         network = opened.enter_context(
-            open_or_build(folder, fallback, note) if rebuild else open_network(folder, fallback)
+            open_or_build(folder, engine, note) if rebuild else open_network(folder, engine)
         )
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
 

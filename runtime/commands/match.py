@@ -13,7 +13,7 @@ from runtime.commands.engines import engines_told
 from runtime.commands.options import (
     bundle_option,
     catalog_option,
-    fallback_option,
+    engine_options,
     speech_model_option,
 )
 from runtime.commands.output import json_option, note, print_json, printable, table
@@ -21,7 +21,7 @@ from runtime.errors import UsageError
 
 if TYPE_CHECKING:
     from runtime.capture.clip import ClipInfo
-    from runtime.engines.selection import Fallback
+    from runtime.engines.settings import EngineSettings
     from runtime.events import Event
     from runtime.playback import Moment
 
@@ -37,7 +37,7 @@ _CUT_S = 1.5
 @bundle_option
 @catalog_option
 @speech_model_option
-@fallback_option
+@engine_options
 @json_option
 def match(
     clip: Path,
@@ -47,7 +47,7 @@ def match(
     bundle_folder: Path | None,
     catalog_folder: Path,
     speech_model: Path | None,
-    fallback: Fallback,
+    engine: EngineSettings,
     as_json: bool,
 ) -> None:
     """Match CLIP against a catalog, step by step, and answer which product it shows."""
@@ -67,7 +67,7 @@ def match(
     # A clip that cannot be played is said at once, before anything is loaded.
     info = VideoClip(clip).probe()
     with ExitStack() as opened:
-        network = opened.enter_context(open_network(bundle_folder or bundle_in_use(), fallback))
+        network = opened.enter_context(open_network(bundle_folder or bundle_in_use(), engine))
         told = engines_told(network)
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
         words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))

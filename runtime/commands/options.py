@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
+
+PROVIDERS = ("auto", "tensorrt", "cpu", "cuda", "ort-tensorrt")
+FALLBACKS = ("forbid", "allow")
+"""As in `runtime.engines.settings`, which help need not load."""
 
 bundle_option = click.option(
     "--bundle",
@@ -32,12 +39,45 @@ trusted_option = click.option(
     type=click.Path(path_type=Path),
     help="Public key that is trusted. Default: the *.pub files in the folder keys of $SGMN_HOME.",
 )
-fallback_option = click.option(
-    "--fallback",
-    type=click.Choice(["allow", "forbid"]),
-    default="allow",
-    show_default=True,
-    envvar="SGMN_FALLBACK",
-    show_envvar=True,
-    help="Whether the processor may run the network where TensorRT cannot.",
-)
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say what runs the network; the command gets them as ``engine``."""
+
+    @click.option(
+        "--provider",
+        type=click.Choice(PROVIDERS),
+        default="auto",
+        show_default=True,
+        envvar="SGMN_PROVIDER",
+        show_envvar=True,
+        help="What runs the network. tensorrt: the engines of `sgmn build`; auto: those where they "
+        "can be used, else the processor; ort-tensorrt: TensorRT inside ONNX Runtime.",
+    )
+    @click.option(
+        "--threads",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Threads of one run on the processor; 0: one for every core.",
+    )
+    @click.option(
+        "--fallback",
+        type=click.Choice(FALLBACKS),
+        envvar="SGMN_FALLBACK",
+        show_envvar=True,
+        help="Whether the processor may run what the provider cannot. Default: allow with "
+        "--provider auto, else forbid.",
+    )
+    @wraps(command)
+    def with_settings(*args: Any, provider: Any, threads: int, fallback: Any, **rest: Any) -> Any:
+        from runtime.engines.settings import EngineSettings
+
+        engine = EngineSettings(
+            provider,
+            threads=threads,
+            fallback=fallback or ("allow" if provider == "auto" else "forbid"),
+        )
+        return command(*args, engine=engine, **rest)
+
+    return with_settings

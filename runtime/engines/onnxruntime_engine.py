@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from runtime.engines.binding import Binding
 from runtime.engines.engine import Array, TensorSpec, check_feeds
+from runtime.engines.sessions import CPU, NAMES, open_session, providers_used
+from runtime.engines.settings import EngineSettings
 from runtime.errors import EngineError
 from runtime.lifecycle import Openable
-
-if TYPE_CHECKING:
-    import onnxruntime
-
-CPU = "CPUExecutionProvider"
 
 
 class OnnxRuntimeEngine(Openable):
@@ -24,8 +22,8 @@ class OnnxRuntimeEngine(Openable):
         file: the ONNX file, already verified.
         inputs: the specs that the bundle's manifest promises.
         outputs: likewise.
-        threads: threads of one run; 0 lets ONNX Runtime choose.
-        provider: the execution provider; never another one than this.
+        settings: the provider, never another one than this, and its share of the machine.
+        precision: of the file: fp32, fp16 or int8.
     """
 
     def __init__(
@@ -34,17 +32,20 @@ class OnnxRuntimeEngine(Openable):
         file: Path,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
+        settings: EngineSettings,
         *,
-        threads: int = 0,
-        provider: str = CPU,
+        precision: str = "fp32",
     ) -> None:
         self._name = name
         self._file = file
         self._inputs = inputs
         self._outputs = outputs
-        self._threads = threads
-        self._provider = provider
-        self._session: onnxruntime.InferenceSession | None = None
+        self._settings = settings
+        self._precision = precision
+        self._asked = NAMES[settings.provider]
+        self._used = [self._asked]
+        self._session: Any = None
+        self._binding: Binding | None = None
 
     @property
     def name(self) -> str:
@@ -53,8 +54,8 @@ class OnnxRuntimeEngine(Openable):
 
     @property
     def provider(self) -> str:
-        """The provider that runs this submodule."""
-        return f"onnxruntime:{self._provider}"
+        """What runs this submodule: ``onnxruntime:`` and the providers, joined by ``+``."""
+        return f"onnxruntime:{'+'.join(self._used)}"
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -78,20 +79,18 @@ class OnnxRuntimeEngine(Openable):
         import onnxruntime
 
         # Asked first: ONNX Runtime itself only warns and takes another provider.
-        self._check_provider(onnxruntime.get_available_providers())
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
-        # Waiting threads must not spin: five sessions share the cores with speech and capture.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._check_offered(onnxruntime.get_available_providers())
         try:
-            session = onnxruntime.InferenceSession(
-                str(self._file), options, providers=[self._provider]
-            )
+            session = open_session(self._file, self._settings, self._precision)
         except Exception as error:
             raise self._error("cannot be loaded", error) from error
-        self._check_provider(session.get_providers()[:1])
+        self._check_offered(session.get_providers()[:1])
         self._check_names(session)
+        self._used = providers_used(session)
+        # Elsewhere than on the processor an input is copied when it is bound, so that one array
+        # with new values would be missed.
+        if self._asked == CPU:
+            self._binding = Binding(session, self._inputs, self._outputs)
         self._session = session
         return self
 
@@ -102,25 +101,26 @@ class OnnxRuntimeEngine(Openable):
                 f"{self._name} is not open", why="open() was not called", fix="open it first"
             )
         check_feeds(self._name, self._inputs, feeds)
-        names = [spec.name for spec in self._outputs]
+        given = {spec.name: feeds[spec.name] for spec in self._inputs}
         try:
-            values = self._session.run(
-                names, {spec.name: feeds[spec.name] for spec in self._inputs}
-            )
+            if self._binding is not None:
+                return self._binding.run(given)
+            names = [spec.name for spec in self._outputs]
+            return dict(zip(names, self._session.run(names, given), strict=True))
         except Exception as error:
             raise self._error("failed", error) from error
-        return dict(zip(names, values, strict=True))
 
     def close(self) -> None:
-        """Free the session."""
-        self._session = None
+        """Free the session and its memory."""
+        self._session = self._binding = None
 
-    def _check_provider(self, offered: list[str]) -> None:
-        if self._provider not in offered:
+    def _check_offered(self, offered: list[str]) -> None:
+        if self._asked not in offered:
             raise EngineError(
-                f"{self._name} would not run on {self._provider}",
+                f"{self._name} would not run on {self._asked}",
                 why=f"ONNX Runtime offers {', '.join(offered)} only",
-                fix="install an ONNX Runtime with that provider or ask for another one",
+                fix="install an ONNX Runtime with that provider (onnxruntime-gpu for an NVIDIA "
+                "GPU), or take --provider cpu",
             )
 
     def _check_names(self, session: Any) -> None:
@@ -134,8 +134,14 @@ class OnnxRuntimeEngine(Openable):
             )
 
     def _error(self, happened: str, error: Exception) -> EngineError:
+        fix = "run `sgmn doctor`; install the bundle again if it is damaged"
+        if self._asked != CPU and self._settings.fallback == "forbid":
+            fix = (
+                "take --provider cpu; or --fallback allow, which lets the processor run what "
+                f"{self._asked} lacks"
+            )
         return EngineError(
             f"{self._name} {happened} in ONNX Runtime",
             why=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            fix="run `sgmn doctor`; install the bundle again if it is damaged",
+            fix=fix,
         )

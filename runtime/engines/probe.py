@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import cast
 
 from runtime.bundle.reader import open_bundle
-from runtime.engines.selection import Fallback, Selection, choose_engines
+from runtime.engines.selection import Selection, choose_engines
+from runtime.engines.settings import Fallback
 from runtime.errors import GpuError
 
 TIMEOUT_S = 120.0

@@ -13,23 +13,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from runtime.bundle.manifest import Submodule
 from runtime.bundle.reader import Bundle
 from runtime.engines.crash_guard import CRASHES, CrashGuard
 from runtime.engines.cuda import Cuda, Gpu, ask_driver, installed_cuda
 from runtime.engines.device import Device
-from runtime.engines.engine import TensorSpec
 from runtime.engines.engine_files import EngineFile, find_engines
 from runtime.engines.engine_set import EngineSet
 from runtime.engines.engine_store import fingerprint_here
 from runtime.engines.native import Kernels, find_kernels
+from runtime.engines.opening import specs
 from runtime.engines.self_test import check_engines
+from runtime.engines.settings import Fallback
 from runtime.engines.tensorrt_engine import TensorRtEngine
 from runtime.engines.tensorrt_runtime import TensorRtRuntime, load_tensorrt
 from runtime.errors import GpuError, GpuReason
 from runtime.home import engines_folder, home
 
-Fallback = Literal["allow", "forbid"]
 Outcome = Literal["tensorrt", "rebuilt", "fallback", "refused"]
 
 
@@ -174,18 +173,15 @@ def _engine(
     bundle: Bundle, name: str, file: EngineFile, device: Device, runtime: TensorRtRuntime
 ) -> TensorRtEngine:
     part = bundle.manifest.tensorrt[name]
-    inputs, outputs = _specs(part)
     return TensorRtEngine(
-        name, file.plan, inputs, outputs, device, runtime, sha256=file.record.plan_sha256
+        name,
+        file.plan,
+        specs(part.inputs),
+        specs(part.outputs),
+        device,
+        runtime,
+        sha256=file.record.plan_sha256,
     )
-
-
-def _specs(part: Submodule) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    inputs, outputs = (
-        tuple(TensorSpec(t.name, t.dtype, t.shape) for t in side)
-        for side in (part.inputs, part.outputs)
-    )
-    return inputs, outputs
 
 
 def _require_graphs(bundle: Bundle) -> None:

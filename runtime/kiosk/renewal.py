@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime.engines.rebuild import REBUILT, Rebuild
-from runtime.engines.selection import HERE, Fallback, Machine, choose_engines
+from runtime.engines.selection import HERE, Machine, choose_engines
+from runtime.engines.settings import EngineSettings
 from runtime.errors import GpuError
 from runtime.lifecycle import Openable
 from runtime.network import Network
@@ -17,7 +18,7 @@ MakeRebuild = Callable[[Path], Rebuild]
 
 def open_or_build(
     folder: Path,
-    fallback: Fallback,
+    settings: EngineSettings,
     tell: Callable[[str], None],
     machine: Machine = HERE,
     make_rebuild: MakeRebuild = Rebuild,
@@ -26,7 +27,7 @@ def open_or_build(
 
     Args:
         folder: the bundle.
-        fallback: whether ONNX Runtime may take the place of TensorRT.
+        settings: what is to run it.
         tell: told what takes so long.
         machine: on which.
         make_rebuild: makes a build of a bundle's engines.
@@ -36,7 +37,7 @@ def open_or_build(
         SgmnError: as `open_network`.
     """
     try:
-        return open_network(folder, fallback, machine)
+        return open_network(folder, settings, machine)
     except GpuError as error:
         if error.reason not in REBUILT:
             raise
@@ -45,7 +46,7 @@ def open_or_build(
             if building.wait() != "done":
                 tell(f"Building engines failed: {building.told}")
                 raise
-    return open_network(folder, fallback, machine, rebuilt=True)
+    return open_network(folder, settings, machine, rebuilt=True)
 
 
 class Renewal(Openable):

@@ -18,6 +18,7 @@ from export.submodules import Part
 from models.config import TINY
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import open_bundle
+from runtime.engines.settings import EngineSettings
 from runtime.errors import BundleError, ExportError, StorageError
 from runtime.network import Network
 from runtime.preprocess import frame_input, letterbox
@@ -47,7 +48,7 @@ def test_only_the_bundle_is_left(exported: Exported) -> None:
 
 @pytest.fixture(scope="module")
 def network(exported: Exported):  # type: ignore[no-untyped-def]
-    with Network.open(exported.bundle, threads=1) as opened:
+    with Network.open(exported.bundle, EngineSettings(threads=1)) as opened:
         yield opened
 
 

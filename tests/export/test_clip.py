@@ -20,6 +20,7 @@ from models.sgmn import Sgmn, save_checkpoint
 from runtime.bundle.files import file_digest
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import open_bundle
+from runtime.engines.settings import EngineSettings
 from runtime.errors import ExportError
 from runtime.network import Network
 from runtime.preprocess import frame_input
@@ -94,7 +95,7 @@ def test_the_runtime_reads_the_same_words(
     """In the runtime texts of different length are padded to the head's length."""
     texts = ["Größe 42", "green tea with lemon, and a good deal more of it, as long as it takes"]
     picture = frame_input(exported.samples.pictures[0], SMALL.image_size)
-    with Network.open(bundle[0], threads=1) as opened:
+    with Network.open(bundle[0], EngineSettings(threads=1)) as opened:
         assert opened.says_something("日本")
         assert not opened.says_something("🍵")
         words = opened.encode_texts(texts)
@@ -124,7 +125,7 @@ def test_the_profile_for_processors_leaves_pictures_independent(
     assert all(one["cosine"] > 0.98 for found in manifest.parity.values() for one in found)
     size = SMALL.image_size
     pictures = np.stack([frame_input(p, size) for p in exported.samples.pictures[:3]])
-    with Network.open(tmp_path / "small", threads=1) as opened:
+    with Network.open(tmp_path / "small", EngineSettings(threads=1)) as opened:
         together = opened.encode_frames(pictures, [0.0, 1.0, 2.0])
         (alone,) = opened.encode_frames(pictures[1:2], [1.0])
     assert np.allclose(together[1].cls, alone.cls, atol=1e-5)

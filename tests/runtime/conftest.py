@@ -13,6 +13,7 @@ from runtime.bundle.shipped import shipped_bundle
 from runtime.catalog.importer import import_feed
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.demo.store import Store, open_store, shipped_store
+from runtime.engines.settings import EngineSettings
 from runtime.network import Network
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ def clip(demo_store: Store) -> Path:
 
 @pytest.fixture(scope="session")
 def network(bundle_folder: Path) -> Iterator[Network]:
-    with Network.open(bundle_folder, threads=1) as network:
+    with Network.open(bundle_folder, EngineSettings(threads=1)) as network:
         yield network
 
 

@@ -82,7 +82,7 @@ def test_a_gpu_without_tensorrt_is_a_warning(monkeypatch: pytest.MonkeyPatch) ->
     gpu, tensorrt = doctor.check_gpu()
     assert gpu.detail == "H1, 550, 1 MiB, 9.0"
     assert (tensorrt.status, bool(tensorrt.fix)) == ("warn", True)
-    assert tensorrt.detail == "not installed; the processor runs the network"
+    assert tensorrt.detail == "not installed; its engines cannot be used"
 
 
 def test_tensorrt_is_never_imported() -> None:

@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 
 from runtime.bundle.manifest import SUBMODULES
+from runtime.bundle.reader import Bundle
 from runtime.catalog.catalog import Item, ItemVectors
-from runtime.engines.onnxruntime_engine import CPU, OnnxRuntimeEngine
+from runtime.engines.engine import Engine
+from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.opening import specs
+from runtime.engines.sessions import CPU
+from runtime.engines.settings import EngineSettings, Provider
 from runtime.errors import BundleError
 from runtime.memory import EncodedFrame
 from runtime.network import Network, Query, TextFeatures
@@ -51,6 +56,37 @@ def test_frames_keep_their_order_and_time(network: Network) -> None:
     alone = network.encode_frames(_pictures(network, 3)[2:], [1.0])[0]
     assert np.array_equal(alone.cls, frames[2].cls)
     assert np.array_equal(alone.tokens, frames[2].tokens)
+
+
+@pytest.mark.parametrize(("settings", "runs"), [("cpu", [1, 1, 1]), ("cuda", [3])])
+def test_on_a_processor_pictures_are_encoded_one_by_one(
+    bundle_folder: Path, network: Network, settings: Provider, runs: list[int]
+) -> None:
+    """A fake only in that what was asked for is not what runs: there is no GPU."""
+    seen: list[int] = []
+
+    class Counting(OnnxRuntimeEngine):
+        def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            if self.name == "frame_encoder":
+                seen.append(len(feeds["images"]))
+            return super().run(feeds)
+
+    def on_processor(bundle: Bundle, name: str, asked: EngineSettings) -> Engine:
+        assert asked.provider == settings
+        part = bundle.manifest.submodules[name]
+        place, ports = bundle.folder / part.file, (specs(part.inputs), specs(part.outputs))
+        return Counting(name, place, *ports, EngineSettings(threads=1))
+
+    with Network.open(bundle_folder, EngineSettings(settings), on_processor) as opened:
+        pictures = _pictures(network, 3)
+        frames = opened.encode_frames(pictures, [0.0, 0.5, 1.0])
+        items = opened.encode_items(pictures, [("milk", "")] * 3)
+    assert seen == runs * 2
+    for ours, theirs in zip(frames, _frames(network, 3), strict=True):
+        assert np.allclose(ours.cls, theirs.cls, atol=1e-4)
+    for i, item in enumerate(items):
+        alone = network.encode_items(pictures[i : i + 1], [("milk", "")])[0]
+        assert np.allclose(item.item, alone.item, atol=1e-4)
 
 
 def test_a_text_does_not_depend_on_its_neighbours(network: Network) -> None:
@@ -246,6 +282,6 @@ def test_no_candidates_give_no_scores(network: Network) -> None:
 
 
 def test_closing_twice_is_legal(bundle_folder: Path) -> None:
-    network = Network.open(bundle_folder, threads=1)
+    network = Network.open(bundle_folder, EngineSettings(threads=1))
     network.close()
     network.close()

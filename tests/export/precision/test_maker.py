@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from calibration.commands import quantize as command
 from export.precision.maker import make_bundle
 from export.precision.presets import named_plan
+from runtime.bundle.create import SelfTestSource, create_bundle
 from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError, StorageError
 from runtime.network import Network
@@ -74,3 +75,16 @@ def test_an_existing_folder_and_a_damaged_bundle_are_refused(
     with pytest.raises(BundleError):
         make_bundle(tmp_path, plan, exported.samples, tmp_path / "int8")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_stored_of_the_source_does_not_come_along(
+    exported: Exported, tmp_path: Path
+) -> None:
+    """A self-test holds the outputs of the network that was, a date says when that was made."""
+    test = SelfTestSource(exported.feed)
+    source = tmp_path / "source"
+    assert create_bundle(exported.bundle, source, created_s=0, self_test=test).self_test
+    plan = named_plan("int8", "tiny")
+    made = make_bundle(source, plan, exported.samples, tmp_path / "int8")
+    assert (made.self_test, made.created_at) == (None, None)
+    assert "self_test.npz" not in made.files

@@ -27,6 +27,7 @@ from runtime.catalog.enrolment import enrol_photos
 from runtime.catalog.importer import import_feed
 from runtime.catalog.photos import Photo
 from runtime.catalog.sqlite_catalog import SqliteCatalog
+from runtime.engines.settings import EngineSettings
 from runtime.matcher import Matcher
 from runtime.network import Network
 from runtime.text import TextTokenizer
@@ -116,7 +117,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     bank = build_bank(corpus, network, tokenizer, folder / "features", quiet)
     photos = {product: rows for product, source, rows in bank.shots if source == "photo"}
     shelf = publish(network, bank, corpus.items, photos)
-    with Network.open(folder / "bundle", threads=1) as opened:
+    with Network.open(folder / "bundle", EngineSettings(threads=1)) as opened:
         digest, kept = opened.bundle.digest, folder / "catalog"
         import_feed(feed, kept, opened, digest, quiet)
         enrol_photos(_photos(folder), kept, opened, digest, quiet)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +14,17 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from runtime.bundle.manifest import Submodule, Tensor
+from runtime.bundle.manifest import Submodule
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.engines import Engine, TensorSpec
-from runtime.engines.onnxruntime_engine import CPU, OnnxRuntimeEngine
+from runtime.engines import Engine, TensorSpec, sessions
+from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.opening import specs
+from runtime.engines.sessions import CPU, NAMES
+from runtime.engines.settings import ON_PROCESSOR, EngineSettings, Provider
 from runtime.errors import EngineError
+from tests.conftest import REPOSITORY
 
 Array = np.ndarray
-ABSENT = sorted({*onnxruntime.get_all_providers()} - {*onnxruntime.get_available_providers()})
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +32,14 @@ def bundle(bundle_folder: Path) -> Bundle:
     return open_bundle(bundle_folder)
 
 
-def _specs(tensors: tuple[Tensor, ...]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(tensor.name, tensor.dtype, tensor.shape) for tensor in tensors)
-
-
 def _engine(bundle: Bundle, name: str = "reranker", **changes: object) -> OnnxRuntimeEngine:
     part: Submodule = bundle.manifest.submodules[name]
     fields = {
         "name": name,
         "file": bundle.folder / part.file,
-        "inputs": _specs(part.inputs),
-        "outputs": _specs(part.outputs),
-        "threads": 1,
+        "inputs": specs(part.inputs),
+        "outputs": specs(part.outputs),
+        "settings": EngineSettings(threads=1),
         **changes,
     }
     return OnnxRuntimeEngine(**fields)  # type: ignore[arg-type]
@@ -143,26 +146,192 @@ def test_a_missing_file_is_refused(bundle: Bundle, tmp_path: Path) -> None:
         _engine(bundle, file=tmp_path / "gone.onnx").open()
 
 
-@pytest.mark.parametrize("provider", [*ABSENT[:2], "NoSuchExecutionProvider"])
-def test_no_provider_ever_stands_in_for_another(bundle: Bundle, provider: str) -> None:
-    engine = _engine(bundle, provider=provider)
+@pytest.mark.parametrize("provider", sorted({*NAMES} - {"cpu"}))
+def test_no_provider_ever_stands_in_for_another(bundle: Bundle, provider: Provider) -> None:
+    if NAMES[provider] in onnxruntime.get_available_providers():
+        pytest.skip(f"{NAMES[provider]} is installed here")
+    engine = _engine(bundle, settings=EngineSettings(provider))
     with pytest.raises(EngineError) as caught:
         engine.open()
-    assert caught.value.what == f"reranker would not run on {provider}"
+    assert caught.value.what == f"reranker would not run on {NAMES[provider]}"
     assert CPU in caught.value.why
+    assert "--provider cpu" in caught.value.fix
     with pytest.raises(EngineError, match="is not open"):
         engine.run(_feeds(engine))
 
 
+@pytest.fixture
+def lacking(monkeypatch: pytest.MonkeyPatch) -> EngineSettings:
+    """A real provider that is offered here and can run none of the network's operations."""
+    offered = onnxruntime.get_available_providers()
+    azure = "AzureExecutionProvider"
+    if azure not in offered:
+        pytest.skip(f"this ONNX Runtime offers {offered}")
+    monkeypatch.setitem(sessions.NAMES, "cuda", azure)
+    return EngineSettings("cuda", threads=1)
+
+
+def test_operations_do_not_move_to_the_processor_unasked(
+    bundle: Bundle, lacking: EngineSettings
+) -> None:
+    with pytest.raises(EngineError) as caught:
+        _engine(bundle, settings=lacking).open()
+    assert caught.value.what == "reranker cannot be loaded in ONNX Runtime"
+    assert "--fallback allow" in caught.value.fix
+
+
+def test_where_they_may_it_is_told(bundle: Bundle, lacking: EngineSettings) -> None:
+    settings = replace(lacking, fallback="allow")
+    with _engine(bundle) as usual, _engine(bundle, settings=settings) as engine:
+        assert engine.provider == f"onnxruntime:{CPU}", "what runs, not what was asked for"
+        feeds = _feeds(engine)
+        assert np.array_equal(engine.run(feeds)["reranked"], usual.run(feeds)["reranked"])
+
+
+def test_an_older_onnx_runtime_tells_what_might_run() -> None:
+    class Old:
+        def get_providers(self) -> list[str]:
+            return ["CUDAExecutionProvider", CPU]
+
+    assert sessions.providers_used(Old()) == ["CUDAExecutionProvider", CPU]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_run_has_as_many_threads_as_asked_for(bundle: Bundle, threads: int) -> None:
+    before = _threads()
+    with _engine(bundle, settings=EngineSettings(threads=threads)):
+        assert _threads() - before == threads - 1
+    assert _threads() == before
+
+
+def test_left_open_there_is_a_thread_for_every_core_this_process_may_use() -> None:
+    answer = "from runtime.engines.settings import ON_PROCESSOR as s; print(s.thread_count)"
+    core = min(os.sched_getaffinity(0))
+    said = subprocess.run(
+        [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{core}}}); {answer}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    assert said.stdout == "1\n"
+    assert ON_PROCESSOR.thread_count == len(os.sched_getaffinity(0))
+
+
+def test_waiting_threads_do_not_spin() -> None:
+    options = sessions.session_options(ON_PROCESSOR)
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def _drawn(engine: Engine, seed: int, **sizes: int) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    return {
+        name: (rng.random(values.shape) * 50).astype(values.dtype)
+        for name, values in _feeds(engine, **sizes).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def heads(bundle: Bundle) -> Iterator[OnnxRuntimeEngine]:
+    with _engine(bundle, "item_head") as engine:
+        yield engine
+
+
+def test_a_later_run_changes_no_earlier_result(heads: OnnxRuntimeEngine) -> None:
+    first = heads.run(_drawn(heads, 1, N=2))
+    kept = {name: values.copy() for name, values in first.items()}
+    second = heads.run(_drawn(heads, 2, N=2))
+    assert not np.array_equal(second["item"], kept["item"])
+    assert all(np.array_equal(first[name], kept[name]) for name in kept)
+    heads.run(_drawn(heads, 3, N=3))
+    assert all(np.array_equal(first[name], kept[name]) for name in kept)
+
+
+def test_a_result_may_be_changed_without_changing_the_next(heads: OnnxRuntimeEngine) -> None:
+    feeds = _drawn(heads, 1)
+    first = heads.run(feeds)
+    expected = first["item"].copy()
+    first["item"][:] = 7.0
+    assert np.array_equal(heads.run(feeds)["item"], expected)
+
+
+def test_an_array_with_new_values_is_read_anew(heads: OnnxRuntimeEngine) -> None:
+    feeds, other = _drawn(heads, 1), _drawn(heads, 2)
+    expected = heads.run(other)["item"]
+    heads.run(feeds)
+    for name, values in feeds.items():
+        values[:] = other[name]
+    assert np.array_equal(heads.run(feeds)["item"], expected)
+
+
+def test_scattered_memory_is_read_in_order_and_anew(heads: OnnxRuntimeEngine) -> None:
+    plain = _drawn(heads, 1, N=2)
+    expected = heads.run(plain)["item"]
+    wide = {name: np.repeat(values, 2, axis=-1) for name, values in plain.items()}
+    scattered = {name: values[..., ::2] for name, values in wide.items()}
+    assert not any(values.flags.c_contiguous for values in scattered.values())
+    assert np.array_equal(heads.run(scattered)["item"], expected)
+    other = _drawn(heads, 2, N=2)
+    for name, values in scattered.items():
+        values[:] = other[name]
+    assert np.array_equal(heads.run(scattered)["item"], heads.run(other)["item"])
+
+
+def test_sizes_may_change_from_run_to_run(bundle: Bundle) -> None:
+    with _engine(bundle, "text_encoder") as engine:
+        long = engine.run(_feeds(engine, N=1, L=9))
+        short = engine.run(_feeds(engine, N=2, L=4))
+        again = engine.run(_feeds(engine, N=1, L=9))
+    assert long["tokens"].shape[:2] == (1, 9)
+    assert short["tokens"].shape[:2] == (2, 4)
+    assert np.array_equal(long["tokens"], again["tokens"])
+
+
+def test_inputs_need_not_outlive_the_call(heads: OnnxRuntimeEngine) -> None:
+    expected = heads.run(_drawn(heads, 1))["item"]
+    feeds = _drawn(heads, 1)
+    for name in feeds:
+        feeds[name] = feeds[name].copy()
+    assert np.array_equal(heads.run(feeds)["item"], expected)
+    del feeds
+    gc.collect()
+    assert np.array_equal(heads.run(_drawn(heads, 1))["item"], expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "precision", "expected"),
+    [
+        (EngineSettings("cuda", device=1), "int8", {"device_id": "1", "use_tf32": "0"}),
+        (EngineSettings("ort-tensorrt"), "int8", {"trt_int8_enable": "1", "trt_fp16_enable": "0"}),
+        (EngineSettings("ort-tensorrt"), "fp16", {"trt_int8_enable": "0", "trt_fp16_enable": "1"}),
+        (
+            EngineSettings("ort-tensorrt", cache=Path("kept")),
+            "fp32",
+            {"trt_engine_cache_enable": "1", "trt_engine_cache_path": "kept"},
+        ),
+    ],
+)
+def test_options_of_a_gpu(
+    settings: EngineSettings, precision: str, expected: dict[str, str]
+) -> None:
+    options = sessions.provider_options(settings, precision)
+    assert options.items() >= expected.items()
+    assert ("trt_engine_cache_enable" in options) is (settings.cache is not None)
+
+
 @pytest.mark.parametrize("side", ["inputs", "outputs"])
 def test_tensors_of_other_names_than_the_manifest_s_are_refused(bundle: Bundle, side: str) -> None:
-    specs = _specs(getattr(bundle.manifest.submodules["reranker"], side))
-    renamed = (replace(specs[0], name="odd"), *specs[1:])
+    promised = specs(getattr(bundle.manifest.submodules["reranker"], side))
+    renamed = (replace(promised[0], name="odd"), *promised[1:])
     with pytest.raises(EngineError) as caught:
         _engine(bundle, **{side: renamed}).open()
     assert "is not the reranker that the manifest describes" in caught.value.what
     assert "'odd'" in caught.value.why
-    assert repr(specs[0].name) in caught.value.why
+    assert repr(promised[0].name) in caught.value.why
 
 
 def test_another_submodule_s_file_is_refused(bundle: Bundle) -> None:

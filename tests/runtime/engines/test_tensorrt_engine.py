@@ -15,6 +15,7 @@ from runtime.bundle.reader import Bundle, open_bundle
 from runtime.engines import Engine, TensorSpec
 from runtime.engines.device import SETTLED_RUNS, Device
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
+from runtime.engines.settings import EngineSettings
 from runtime.engines.tensorrt_engine import TensorRtEngine
 from runtime.engines.tensorrt_runtime import TensorRtRuntime, load_tensorrt
 from runtime.errors import EngineError, GpuError
@@ -347,7 +348,9 @@ def test_every_submodule_gives_what_the_processor_gives(
         s.name: rng.integers(0, 2, [letters.get(str(n), n) for n in s.shape]).astype(s.dtype)
         for s in specs[0]
     }
-    reference = OnnxRuntimeEngine(name, bundle.folder / part.file, *specs, threads=1)
+    reference = OnnxRuntimeEngine(
+        name, bundle.folder / part.file, *specs, EngineSettings(threads=1)
+    )
     with reference, _engine_of(name, file, specs, device, trt) as engine:
         wanted, found = reference.run(feeds), engine.run(feeds)
     assert list(wanted) == list(found)

@@ -15,6 +15,7 @@ import pytest
 from runtime.bundle.reader import Bundle
 from runtime.catalog.sqlite_catalog import SqliteCatalog
 from runtime.engines.rebuild import Rebuild, build_command
+from runtime.engines.settings import AUTO, EngineSettings
 from runtime.errors import GpuError
 from runtime.kiosk.engine import engine_info
 from runtime.kiosk.renewal import Renewal, open_or_build
@@ -32,6 +33,7 @@ bundle = open_bundle(Path(sys.argv[1]))
 GpuMachine(Path(sys.argv[2])).build(bundle)
 print("built")
 """
+STRICT = EngineSettings("tensorrt")
 SLEEP = "import time; print('at work', flush=True); time.sleep(60)"
 FAIL = "print('there is no room on the disk'); raise SystemExit(13)"
 
@@ -59,7 +61,7 @@ def _builds(script: str, gpu: GpuMachine) -> Callable[[Path], Rebuild]:
 
 @pytest.fixture
 def serving(bundle: Bundle, gpu: GpuMachine) -> Iterator[Network]:
-    with open_network(bundle.folder, "allow", gpu.machine()) as network:
+    with open_network(bundle.folder, AUTO, gpu.machine()) as network:
         yield network
 
 
@@ -98,7 +100,7 @@ def test_a_serving_network_takes_the_engines_when_they_are_built(
     after = matcher.step(0.0)
     assert "chain" in after.latency_ms
     assert [c.product_id for c in after.candidates] == [c.product_id for c in before.candidates]
-    with open_network(bundle.folder, "forbid", GpuMachine(gpu.folder).machine()) as again:
+    with open_network(bundle.folder, STRICT, GpuMachine(gpu.folder).machine()) as again:
         assert again.selection is not None
         assert again.selection.label == "tensorrt"
 
@@ -130,13 +132,13 @@ def test_what_building_does_not_mend_is_not_built(
 ) -> None:
     gpu.failing["driver"] = GpuError("x", reason="no-driver", why="y", fix="z")
     with (
-        open_network(bundle.folder, "allow", gpu.machine()) as network,
+        open_network(bundle.folder, AUTO, gpu.machine()) as network,
         Renewal(network, lambda: None, told.append, gpu.machine(), _builds(SLEEP, gpu)) as renewal,
     ):
         renewal.refresh()
     assert told == []
     with pytest.raises(GpuError, match="refused:no-driver"):
-        open_or_build(bundle.folder, "forbid", told.append, gpu.machine(), _builds(SLEEP, gpu))
+        open_or_build(bundle.folder, STRICT, told.append, gpu.machine(), _builds(SLEEP, gpu))
     assert told == []
 
 
@@ -144,9 +146,7 @@ def test_where_nothing_may_take_their_place_engines_are_built_first(
     bundle: Bundle, gpu: GpuMachine, told: list[str]
 ) -> None:
     machine = gpu.machine()
-    with open_or_build(
-        bundle.folder, "forbid", told.append, machine, _builds(BUILD, gpu)
-    ) as network:
+    with open_or_build(bundle.folder, STRICT, told.append, machine, _builds(BUILD, gpu)) as network:
         assert network.selection is not None
         assert network.selection.label == "rebuilt"
     assert len(told) == 1
@@ -154,7 +154,7 @@ def test_where_nothing_may_take_their_place_engines_are_built_first(
 
 def test_where_that_fails_it_is_refused(bundle: Bundle, gpu: GpuMachine, told: list[str]) -> None:
     with pytest.raises(GpuError, match="refused:no-engine"):
-        open_or_build(bundle.folder, "forbid", told.append, gpu.machine(), _builds(FAIL, gpu))
+        open_or_build(bundle.folder, STRICT, told.append, gpu.machine(), _builds(FAIL, gpu))
     assert told[1] == "Building engines failed: there is no room on the disk"
 
 
