@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from calibration.confidence import fit_decision
-from export.bundle import new_folder
 from models.data.clip import Clip, Tier
 from models.data.grocery_lpr import read_clips
 from models.evaluation.confidence import Ranked, calibration_error, ranked, with_absent
 from models.evaluation.evaluate import Evaluation, evaluate
 from models.evaluation.gallery import Stock
 from models.evaluation.prediction import Modality, Question
+from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import Decision
 from runtime.bundle.reader import open_bundle
 from runtime.bundle.writer import seal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ JETSON_RELEASE = Path("/etc/nv_tegra_release")
 BOARD_MODEL = Path("/proc/device-tree/model")
 
 NVIDIA_SMI_TIMEOUT_S = 10.0
+
+_L4T = re.compile(r"\bR(\d+)\b.*?REVISION:\s*([\d.]+)")
+_DRIVER = re.compile(r"Kernel Module\b.*?\s(\d+(?:\.\d+)+)\s")
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,27 @@ def gpus(
             continue
         return [f"{kind}: {first.strip(' #')}"]
     return []
+
+
+def driver_version(driver: Path = NVIDIA_DRIVER, jetson: Path = JETSON_RELEASE) -> str:
+    """The L4T release on a Jetson, e.g. ``L4T R36.4.3``, else the version of the NVIDIA driver.
+
+    Empty where neither is there. Jetsons come first: from JetPack 7 on they have both, and the
+    release tells more.
+    """
+    try:
+        first = jetson.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+        found = _L4T.search(first)
+        if found:
+            return f"L4T R{found[1]}.{found[2]}"
+    except OSError:
+        pass
+    try:
+        module = driver.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    version = _DRIVER.search(module)
+    return version[1] if version else ""
 
 
 def package_version(*names: str) -> str | None:

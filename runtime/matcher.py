@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from runtime.catalog.catalog import CatalogReader, Hit
+from runtime.catalog.catalog import CatalogReader, Hit, Item
 from runtime.decision import SHOWN_CANDIDATES, Hysteresis, confidences, verdict
+from runtime.engines.chain import DeviceChain
+from runtime.engines.device_ring import ResidentFrame
 from runtime.events import Candidate, Event
 from runtime.lexical.hearing import Heard, Hearing
 from runtime.memory import EncodedFrame, FrameMemory
@@ -104,7 +106,9 @@ class Matcher:
         self._network = network
         self._catalog = catalog
         self._rule = network.bundle.manifest.decision
-        self._memory = FrameMemory(network.frames)
+        self._memory: FrameMemory[Any] = FrameMemory(network.frames)
+        self._chain = network.chain(catalog)
+        self._items: tuple[str, list[Item]] | None = None
         self._hysteresis = Hysteresis(self._rule)
         self._clock = _Clock()
         self._hearing = Hearing(network, catalog)
@@ -117,6 +121,7 @@ class Matcher:
 
     def reset(self) -> None:
         """Start a new presentation: forget frames, words and what was shown."""
+        self._chain = self._network.chain(self._catalog)
         self._memory.clear()
         self._hysteresis.reset()
         self._heard = self._hearing.silence()
@@ -124,6 +129,10 @@ class Matcher:
 
     def see(self, image: BgrImage, time_s: float) -> None:
         """Encode a frame, uint8 [H, W, 3] BGR, and remember it."""
+        if self._chain is not None:
+            with self._clock.stage("frame_encoder"):
+                self._memory.add(self._chain.see(image, time_s))
+            return
         with self._clock.stage("preprocess"):
             square = frame_input(image, self._network.image_size)
         with self._clock.stage("frame_encoder"):
@@ -185,20 +194,25 @@ class Matcher:
             tuple(hit.item.id for hit in order), reranked.scores, verdict(listed, self._rule, 0.0)
         )
 
-    def _match(self, frames: list[EncodedFrame], time_s: float, *, settle: bool) -> Step:
+    def _match(self, frames: list[Any], time_s: float, *, settle: bool) -> Step:
         if self._hearing.is_stale(self._heard):
             self._heard = self.read(self._heard.words)
         heard = self._heard
-        with self._clock.stage("query_head"):
-            query = self._network.query(frames, heard.text)
-        hits, reranked = self._second_stage(query, heard, self._network.shortlist)
+        if self._chain is not None:
+            with self._clock.stage("chain"):
+                hits, reranked, attended = self._chained(self._chain, frames, heard)
+        else:
+            with self._clock.stage("query_head"):
+                query = self._network.query(frames, heard.text)
+            hits, reranked = self._second_stage(query, heard, self._network.shortlist)
+            attended = query.attention
         with self._clock.stage("decision"):
             # Nothing seen and nothing heard is no evidence for any product.
             spoke = heard.prior is not None
             listed = self._candidates(hits, reranked) if frames or spoke else ()
             event = verdict(listed, self._rule, time_s)
             event = self._hysteresis.settle(event) if settle else event
-        attention = query.attention[len(frames) - 1] if frames else None
+        attention = attended[len(frames) - 1] if frames else None
         return Step(time_s, heard.words, listed, event, self._clock.take(), attention)
 
     def _second_stage(self, query: Query, heard: Heard, count: int) -> tuple[list[Hit], _Reranked]:
@@ -212,6 +226,19 @@ class Matcher:
             items, nodes = self._catalog.vectors([hit.row for hit in head])
             scores = self._network.rerank(query, items, nodes, first[: len(head)])
             return hits, _merge(scores, first)
+
+    def _chained(
+        self, chain: DeviceChain, frames: list[ResidentFrame], heard: Heard
+    ) -> tuple[list[Hit], _Reranked, npt.NDArray[np.float32]]:
+        found = chain.match(frames, heard.text, heard.prior)
+        if self._items is None or self._items[0] != self._catalog.snapshot:
+            self._items = self._catalog.snapshot, self._catalog.items()
+        items = self._items[1]
+        hits = [
+            Hit(row, items[row], float(score))
+            for row, score in zip(found.rows, found.scores, strict=True)
+        ]
+        return hits, _merge(found.reranked, found.scores), found.attention
 
     def _candidates(self, hits: Sequence[Hit], reranked: _Reranked) -> tuple[Candidate, ...]:
         head = reranked.scores[: self._network.shortlist]

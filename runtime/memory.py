@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,10 @@ import numpy.typing as npt
 from runtime.sampler import spread
 
 FloatArray = npt.NDArray[np.float32]
+Kept = TypeVar("Kept")
+
+KEPT_FRAMES = 240
+"""Frames that are kept for the answer to a whole clip; two minutes at two frames a second."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +48,22 @@ class FrameWindow:
     mask: FloatArray
 
 
-class FrameMemory:
+class FrameMemory(Generic[Kept]):
     """The latest frames of a presentation, oldest dropped first.
 
     Args:
         frames: T, the frames of one window.
-        capacity: frames kept for `whole`; about two minutes at two frames a second.
+        capacity: frames kept for `whole`.
     """
 
-    def __init__(self, frames: int, capacity: int = 240) -> None:
+    def __init__(self, frames: int, capacity: int = KEPT_FRAMES) -> None:
         self._frames = frames
-        self._kept: deque[EncodedFrame] = deque(maxlen=max(frames, capacity))
+        self._kept: deque[Kept] = deque(maxlen=max(frames, capacity))
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, frame: EncodedFrame) -> None:
+    def add(self, frame: Kept) -> None:
         """Remember a frame."""
         self._kept.append(frame)
 
@@ -66,11 +71,11 @@ class FrameMemory:
         """Forget all frames."""
         self._kept.clear()
 
-    def latest(self) -> list[EncodedFrame]:
+    def latest(self) -> list[Kept]:
         """The last T frames, oldest first."""
         return list(self._kept)[-self._frames :]
 
-    def whole(self) -> list[EncodedFrame]:
+    def whole(self) -> list[Kept]:
         """T frames spread evenly over everything kept."""
         return [self._kept[i] for i in spread(len(self._kept), self._frames)]
 

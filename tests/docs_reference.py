@@ -25,7 +25,9 @@ With `--json` the result is all that goes to stdout. Exit codes and errors:
 [troubleshooting](../guides/troubleshooting.md#errors-by-code).
 `train`, `export`, `quantize` and `calibrate` need `pip install '.[train]'`.
 
-Environment: `SGMN_SPEECH_MODEL` names the folder of the speech model.
+Environment: `SGMN_SPEECH_MODEL` names the folder of the speech model, `SGMN_HOME` that of
+[installed bundles and trusted keys](../guides/bundles.md#where-things-are); `SGMN_KEY_PASSPHRASE`
+is the passphrase of a private key, `SOURCE_DATE_EPOCH` the date of a new bundle.
 """
 
 Names = tuple[str, ...]

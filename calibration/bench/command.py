@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -44,8 +45,20 @@ QUIET_LOAD = 0.5
 @click.option(
     "--threads", type=click.IntRange(min=1), multiple=True, help="Default: 1 and, if there, 2."
 )
-@click.option("--items", type=click.IntRange(min=1), default=10_000, show_default=True)
-@click.option("--shelf", type=click.IntRange(min=1), default=603, show_default=True)
+@click.option(
+    "--items",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Products of the catalog.",
+)
+@click.option(
+    "--shelf",
+    type=click.IntRange(min=1),
+    default=603,
+    show_default=True,
+    help="Products of the shelf on which the release is measured.",
+)
 @click.option("--rounds", type=click.IntRange(min=2), help="Default: 100, with --quick 30.")
 @click.option("--compile/--no-compile", "compiled", default=None, help="Default: not with --quick.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -68,7 +81,7 @@ def bench(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the shipped bundle, or --bundle, against FP32, torch and the published procedure.
+    """Measure the bundle in use, or --bundle, against FP32, torch and the published procedure.
 
     All alternatives of a contest run in one process, in rounds, in a random order.
     """
@@ -78,9 +91,9 @@ def bench(
     from calibration.bench.material import default_cache
     from calibration.bench.release.query import Sampled
     from calibration.bench.run import PARTS, Bench, Settings, Sources
-    from runtime.bundle.shipped import shipped_bundle
+    from runtime.bundle.current import bundle_in_use
 
-    sources = Sources(bundle_folder or shipped_bundle(), fp32, checkpoint, cache or default_cache())
+    sources = Sources(bundle_folder or bundle_in_use(), fp32, checkpoint, cache or default_cache())
     settings = Settings(
         quick=quick,
         parts=parts or PARTS,
@@ -92,6 +105,8 @@ def bench(
         sampled=Sampled(shelf),
         seed=seed,
     )
+    if out is not None:
+        _require_place(out)
     _warn_of_load()
     results = Bench(sources, settings, between_rounds).run()
     if out is not None:
@@ -125,11 +140,22 @@ def _usual_threads() -> tuple[int, ...]:
 
 
 def _warn_of_load() -> None:
-    import os
-
     load = os.getloadavg()[0]
     if load >= QUIET_LOAD:
         note(f"The load average is {load:.1f}: trust the ratios, not the milliseconds.")
+
+
+def _require_place(out: Path) -> None:
+    """Before minutes are spent on what could not be written."""
+    from runtime.errors import UsageError
+
+    folder = out if out.is_dir() else out.parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise UsageError(
+            f"{out} cannot be written",
+            why=f"{folder} is not a folder that can be written",
+            fix="make the folder, or name another file with --out",
+        )
 
 
 def _write(results: Results, out: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from calibration.bench.alternative import Alternative, Call
 from calibration.bench.harness import StepHarness
@@ -66,9 +67,10 @@ class Contenders:
         self.alternatives.append(Call(f"{name}_clip", match.clip))
         self.alternatives.append(Call(f"{name}_frames", match.frames))
 
-    def add_compiled(self, match: TorchMatch) -> None:
+    def add_compiled(self, make: Callable[[], TorchMatch]) -> None:
         """The network through ``torch.compile``, unless that fails here."""
         try:
+            match = make()
             self.compile_s = match.compile()
         except RuntimeError as error:  # torch's own errors derive from it
             self.refused = reason(error)
@@ -101,7 +103,7 @@ def kiosks(
         subject = (material.network, catalog, harness.heard, harness.frames, rule)
         found.add_torch("torch_eager", TorchMatch(*subject))
         if compiled:
-            found.add_compiled(TorchMatch(*subject, compiled=True))
+            found.add_compiled(partial(TorchMatch, *subject, compiled=True))
         yield found
 
 

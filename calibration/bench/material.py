@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from runtime.bundle.files import file_digest
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import verify
-from runtime.errors import BundleError, UsageError
+from runtime.errors import BundleError, StorageError, UsageError
 from runtime.version import __version__
 
 if TYPE_CHECKING:
@@ -63,9 +63,22 @@ class Material:
 
 
 def default_cache() -> Path:
-    """Where exported bundles are kept between measurements."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "sgmn-edge" / "bench"
+    """Where exported bundles are kept between measurements (XDG Base Directory Specification).
+
+    Raises:
+        StorageError: the user has no home folder.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():
+        return named / "sgmn" / "bench"
+    try:
+        return Path.home() / ".cache" / "sgmn" / "bench"
+    except RuntimeError as error:
+        raise StorageError(
+            "there is no folder to keep exported bundles in",
+            why=str(error),
+            fix="name one with --cache",
+        ) from error
 
 
 def twins(bundle: Path, fp32: Path | None, checkpoint: Path | None, cache: Path) -> Material:

@@ -21,12 +21,12 @@ LONGEST_TAIL = 1.6
 
 
 INCLUDES = {
-    "step": "cut and scale one camera frame, encode it, join it with the cached ring and the words, "
-    "which are read before; search the whole catalog; re-rank; decide",
-    "clip": "the same with all T frames encoded: in the runtime one by one, in torch as one batch",
+    "step": "cut and scale one camera frame, encode it, join it with the cached ring and the words "
+    "(read before); search the whole catalog; re-rank; decide",
+    "clip": "as step, all T frames encoded: in the runtime one by one, in torch as one batch",
     "frames": "as clip, in torch one by one",
-    "release_query": "encode T frames; encode the whole shelf again; score it; fuse and match every "
-    "pair, two at a time; sort. Without reading, decoding and scaling the shelf's pictures",
+    "release_query": "encode T frames; encode the whole shelf again; score it; fuse and match all "
+    "pairs, two at a time; sort. Not included: reading, decoding and scaling the shelf's pictures",
 }
 """What is timed, by the end of an alternative's name."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from calibration.bench.alternative import Alternative, Call
+from calibration.bench.alternative import Call
 from calibration.bench.harness import StepHarness
 from calibration.bench.material import Material
 from calibration.bench.paired import Rounds, Series, Watch, measure
@@ -24,6 +24,8 @@ MEMORY_BYTES = 4_000_000_000
 """Export in torch and ONNX at once takes most of it."""
 
 WHOLE_ROUNDS = 3
+OURS_IN_WHOLE = 10
+"""Runs of ours beside each whole query of the release."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Sides:
         release: what the release does.
     """
 
-    ours: tuple[Alternative, ...]
+    ours: tuple[Call, ...]
     release: ReleaseQuery
 
 
@@ -75,7 +77,8 @@ def whole_query(found: Sides, shelf: int, seed: int, watch: Watch) -> dict[str, 
     """Time the release's query in full; minutes. `sampled_query` before it warms up."""
     items = found.release.shelf(shelf)
     query = Call("release_query", lambda _: found.release.whole(items))
-    return measure([*found.ours, query], Rounds(WHOLE_ROUNDS, warmup=0, seed=seed), watch=watch)
+    ours = [replace(one, repeats=OURS_IN_WHOLE) for one in found.ours]
+    return measure([*ours, query], Rounds(WHOLE_ROUNDS, warmup=0, seed=seed), watch=watch)
 
 
 def ratio_names(shelf: int, *, scaled: bool) -> list[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -81,10 +82,12 @@ def _calling(module: Callable[..., object], inputs: list[Tensor]) -> Callable[[i
 
 
 def _add_compiled(found: Contenders, part: Part, inputs: list[Tensor]) -> None:
-    call = _calling(torch.compile(part.module, dynamic=False), inputs)
+    begun = time.perf_counter()
     try:
+        call = _calling(torch.compile(part.module, dynamic=False), inputs)
         call(0)
     except RuntimeError as error:
         found.refused = reason(error)
     else:
+        found.compile_s = time.perf_counter() - begun
         found.alternatives.append(Call("torch_compile", call, REPEATS))

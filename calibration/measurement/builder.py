@@ -41,6 +41,9 @@ class Builder(Protocol):
             SgmnError: the plan cannot be made; nothing is left in ``out``.
         """
 
+    def samples(self, plan: PrecisionPlan) -> str:
+        """Hex SHA-256 of the samples that a plan is calibrated with; empty where it is not."""
+
     def blocks(self, submodule: str) -> tuple[str, ...]:
         """Names of a submodule's blocks that can have INT8, in the order of the network."""
 
@@ -73,6 +76,11 @@ class ReadyBundles:
     def build(self, plan: PrecisionPlan, out: Path) -> Path:
         """The folder of the bundle; nothing is written."""
         return self._folder(plan)
+
+    def samples(self, plan: PrecisionPlan) -> str:
+        """As the bundle tells it."""
+        note = open_bundle(self._folder(plan)).manifest.provenance.get("precision", {})
+        return str(note.get("samples", {}).get("sha256", ""))
 
     def blocks(self, submodule: str) -> tuple[str, ...]:
         """None: a bundle that is there is taken as a whole."""

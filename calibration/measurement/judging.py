@@ -15,7 +15,13 @@ from calibration.records.measurement import (
     QuestionAccuracy,
     RankChange,
 )
-from models.evaluation.confidence import Ranked, calibration_error, with_absent
+from models.evaluation.confidence import (
+    Ranked,
+    expected_error,
+    outcomes,
+    reliability,
+    with_absent,
+)
 from models.evaluation.difference import paired_difference
 from models.evaluation.metrics import Estimate, mrr, recall_at_k
 from runtime.bundle.manifest import Decision
@@ -78,8 +84,8 @@ def confidence_error(sheet: AnswerSheet, rule: Decision) -> ConfidenceError:
         rule: the one that fits FP32.
     """
     cases = with_absent(_cases(sheet))
-    own = fitted_rule(sheet, rule)
-    return ConfidenceError(calibration_error(cases, rule), calibration_error(cases, own))
+    before, after = (reliability(*outcomes(cases, one)) for one in (rule, fitted_rule(sheet, rule)))
+    return ConfidenceError(expected_error(before), expected_error(after), before, after)
 
 
 def _accuracy(now: Answers, before: Answers) -> QuestionAccuracy:

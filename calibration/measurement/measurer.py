@@ -75,7 +75,8 @@ class Measurer:
         self._stopwatch = stopwatch
         self._store = store
         self._progress = progress
-        self._seed = seed
+        self.seed = seed
+        self.conditions = stopwatch.conditions
 
     def measure(self, plan: PrecisionPlan) -> PlanMeasurement:
         """Everything about a plan.
@@ -83,7 +84,11 @@ class Measurer:
         Raises:
             SgmnError: its bundle cannot be built or does not run.
         """
-        depends = {**self._depends(plan), "exam": self.exam.digests, "steps": self._conditions}
+        depends = {
+            **self._depends(plan),
+            "exam": self.exam.digests,
+            "steps": asdict(self.conditions),
+        }
         key = key_of(PlanMeasurement, depends)
         found = self._store.remembered(PlanMeasurement, depends, lambda: self._measured(plan, key))
         return replace(found, plan=plan)  # what does the same may have another name
@@ -105,7 +110,7 @@ class Measurer:
 
     def likeness(self, plan: PrecisionPlan) -> Likeness:
         """Cosines to FP32."""
-        depends = {**self._depends(plan), "exam": self.exam.headline.digests, "seed": self._seed}
+        depends = {**self._depends(plan), "exam": self.exam.headline.digests, "seed": self.seed}
         return self._store.remembered(
             Likeness, depends, lambda: self._likener.compare(self._bundles.of(plan))
         )
@@ -117,7 +122,7 @@ class Measurer:
         depends = {
             **self._depends(plan),
             "beside": None if other is None else self.builder.identity(other),
-            "steps": self._conditions,
+            "steps": asdict(self.conditions),
             "rounds": rounds,
         }
 
@@ -129,7 +134,7 @@ class Measurer:
 
     def usage(self, plan: PrecisionPlan) -> Usage:
         """Energy and memory of a plan's steps."""
-        depends = {**self._depends(plan), "steps": self._conditions}
+        depends = {**self._depends(plan), "steps": asdict(self.conditions)}
         return self._store.remembered(
             Usage, depends, lambda: self._stopwatch.usage(self._bundles.of(plan))
         )
@@ -201,10 +206,6 @@ class Measurer:
         }
 
     @cached_property
-    def _conditions(self) -> dict[str, Any]:
-        return asdict(self._stopwatch.conditions)
-
-    @cached_property
     def _fp32(self) -> str:
         return open_bundle(self.builder.source).digest
 
@@ -217,7 +218,7 @@ class Measurer:
     @cached_property
     def _likener(self) -> Likener:
         source = self.builder.source
-        return Likener(source, draw_probe(self.exam, source, self._seed))
+        return Likener(source, draw_probe(self.exam, source, self.seed))
 
 
 def _sizes(folder: Path) -> Sizes:

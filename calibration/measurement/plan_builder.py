@@ -63,9 +63,11 @@ class PlanBuilder:
         return tuple(block.name for block in blocks(file) if block.weighted)
 
     def samples(self, plan: PrecisionPlan) -> str:
-        """Hex SHA-256 of the calibration samples of a plan."""
+        """As `Builder.samples`."""
+        if all(plan.of(name).precision != "int8" for name in SUBMODULES):
+            return ""
         self.identity(plan)
-        return self._digests.get(_drawn(plan), "")
+        return self._digests[_drawn(plan)]
 
     def _maker(self, plan: PrecisionPlan) -> BundleMaker:
         """The maker with the plan's samples; one at a time, because pictures need memory."""

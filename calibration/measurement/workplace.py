@@ -132,6 +132,9 @@ class _Both:
     def build(self, plan: PrecisionPlan, out: Path) -> Path:
         return self._of(plan).build(plan, out)
 
+    def samples(self, plan: PrecisionPlan) -> str:
+        return self._of(plan).samples(plan)
+
     def blocks(self, submodule: str) -> tuple[str, ...]:
         return self._builder.blocks(submodule)
 

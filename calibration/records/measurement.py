@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from export.precision.plan import PrecisionPlan
 from models.data.clip import Tier
+from models.evaluation.confidence import Bin
 from models.evaluation.metrics import Estimate
 from models.evaluation.prediction import Modality
 
@@ -138,10 +139,15 @@ class ConfidenceError:
     Attributes:
         before: with the rule that fits FP32.
         after: with the rule fitted to the plan itself, on the same clips.
+        bins_before: answers of like confidence, as `models.evaluation.confidence.reliability` bins
+            them, with the rule that fits FP32.
+        bins_after: likewise with the rule fitted to the plan.
     """
 
     before: float
     after: float
+    bins_before: tuple[Bin, ...] = ()
+    bins_after: tuple[Bin, ...] = ()
 
 
 @dataclass(frozen=True)

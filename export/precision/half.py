@@ -17,21 +17,8 @@ SEEDS = frozenset({"Conv", "MatMul", "Gemm"})
 
 COMBINING = frozenset({"Add", "Sub", "Mul", "Div", "Clip", "Relu", "Sigmoid", "Erf", "Tanh"})
 MOVING = frozenset(
-    [
-        "Concat",
-        "Flatten",
-        "Gather",
-        "Identity",
-        "MaxPool",
-        "Pad",
-        "ReduceMax",
-        "Reshape",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "Transpose",
-        "Unsqueeze",
-    ]
+    {"Concat", "Flatten", "Gather", "Identity", "MaxPool", "Pad", "ReduceMax", "Reshape", "Slice"}
+    | {"Split", "Squeeze", "Transpose", "Unsqueeze"}
 )
 """What is FP16 where all that it is given is."""
 
@@ -70,7 +57,8 @@ def _chosen(model: Any, allowed: set[str]) -> set[str]:
         given = [n for n in node.input if n in floats and n not in constants]
         follows = bool(given) and all(name in produced for name in given)
         inner = node.op_type in COMBINING | MOVING and node.name not in islands and follows
-        if (node.op_type in SEEDS and given) or inner:
+        table = node.op_type == "Gather" and node.input[0] in floats & constants
+        if (node.op_type in SEEDS and given) or inner or table:
             half.add(node.name)
             produced.update(node.output)
     return half

@@ -6,20 +6,16 @@ from pathlib import Path
 from typing import Any
 
 
-def session(file: Path, *, simulated: bool = False) -> Any:
+def session(graph: Path | Any) -> Any:
     """An ONNX Runtime session on one thread of the processor.
 
     Args:
-        file: the ONNX file.
-        simulated: run a graph made for TensorRT as TensorRT computes it: every operator by itself,
-            so that Q/DQ pairs round and everything between them is float. With fusion on, ONNX
-            Runtime would run 8-bit kernels, which saturate on AVX2 where TensorRT does not.
+        graph: an ONNX file, or an `onnx.ModelProto` below 2 GB.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    if simulated:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    source = str(graph) if isinstance(graph, Path) else graph.SerializeToString()
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from export.compare import Parity, as_dicts, compare_all
-from export.folder import new_folder
 from export.precision.blocks import blocks
 from export.precision.inference import session
-from export.precision.plan import PrecisionPlan
+from export.precision.plan import PrecisionPlan, Target
 from export.precision.processor import for_processor, needs_ranges
 from export.precision.range_cache import RangeCache, range_key
 from export.precision.ranges import Ranges, find_ranges
 from export.precision.rehearsal import Rehearsal, rehearse
+from export.precision.simulation import simulated
 from export.precision.tensorrt import for_tensorrt
 from export.samples import Samples
+from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import SUBMODULES, Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
@@ -106,7 +107,9 @@ class BundleMaker:
             self._check_blocks(plan)
             kept = self._copy(folder, plan)
             made = {name: self._graph(name, plan, folder) for name in SUBMODULES}
-            parity = {name: as_dicts(self._parity(name, folder, made[name])) for name in SUBMODULES}
+            parity = {
+                name: as_dicts(self._parity(name, folder, made[name], plan)) for name in SUBMODULES
+            }
             return seal(folder, self._manifest(plan, kept, made, parity))
 
     def _check_blocks(self, plan: PrecisionPlan) -> None:
@@ -123,8 +126,10 @@ class BundleMaker:
     def _copy(self, folder: Path, plan: PrecisionPlan) -> list[str]:
         """The source's files that the new bundle has as well."""
         manifest = self.source.manifest
-        replaced = {part.file for part in manifest.submodules.values()}
-        names = [n for n in manifest.files if plan.target == "tensorrt" or n not in replaced]
+        left = {part.file for part in manifest.submodules.values() if plan.target == "cpu"}
+        if manifest.self_test is not None:
+            left.add(manifest.self_test.file)  # of the network that was
+        names = [name for name in manifest.files if name not in left]
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.source.folder / name, folder / name)
@@ -170,14 +175,22 @@ class BundleMaker:
         """What the FP32 bundle does with the samples."""
         return rehearse(self.source, self._samples, self._progress)
 
-    def _parity(self, name: str, folder: Path, made: Submodule) -> list[Parity]:
+    @staticmethod
+    def _runnable(file: Path, target: Target) -> Any:
+        import onnx
+
+        return session(file if target == "cpu" else simulated(onnx.load(str(file))))
+
+    def _parity(
+        self, name: str, folder: Path, made: Submodule, plan: PrecisionPlan
+    ) -> list[Parity]:
         """A graph against the FP32 one, on what the FP32 network gives it."""
         feeds = self.rehearsal.feeds[name]
         outputs = [tensor.name for tensor in made.outputs]
         if name not in self._exact:
             exact = session(self._file(name))
             self._exact[name] = [exact.run(outputs, dict(feed)) for feed in feeds]
-        other = session(folder / made.file, simulated=made.file.startswith("tensorrt"))
+        other = self._runnable(folder / made.file, plan.target)
         found = [other.run(outputs, dict(feed)) for feed in feeds]
         for answer in found:
             if not all(np.isfinite(values).all() for values in answer):
@@ -224,7 +237,8 @@ class BundleMaker:
                 "parity": parity,
                 "provenance": {**manifest.provenance, "precision": note},
             }
-        return manifest.model_copy(update=changes)
+        # Another network, made now: what was stored of the old one's outputs and date is void.
+        return manifest.model_copy(update={**changes, "self_test": None, "created_at": None})
 
     def _file(self, name: str) -> Path:
         return self.source.folder / self.source.manifest.submodules[name].file

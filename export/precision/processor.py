@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from export.precision.blocks import names_of
-from export.precision.graph import has_attention, load, weighted
+from export.precision.graph import array, has_attention, load, weighted, weights
 from export.precision.plan import SubmodulePlan
 from export.precision.ranges import Ranges
+from export.precision.rounding import round_to, scales, weight_axis
 from export.precision.stored import quantize_tables, store_half
 
 DYNAMIC = ("text_encoder",)
@@ -87,10 +88,32 @@ def _static(
             nodes_to_quantize=[*coarse, *between],
             nodes_to_exclude=[],
             op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "Clip", "Relu"],
-            extra_options={} if between else _WEIGHTED_ALONE,
+            extra_options={
+                "TensorQuantOverrides": _weights(model, coarse, reduce_range),
+                **({} if between else _WEIGHTED_ALONE),
+            },
         )
         quantizer.quantize_model()
+        quantizer.model.topological_sort()
     return quantizer.model.model
+
+
+def _weights(model: Any, coarse: Collection[str], reduce_range: bool) -> dict[str, Any]:
+    """Scales of weights, as ONNX Runtime's quantiser takes them."""
+    from onnxruntime.quantization import QuantType
+
+    known = weights(model)
+    found = {}
+    for node in model.graph.node:
+        if node.name in coarse:
+            values = array(known[node.input[1]])
+            kind = {"axis": weight_axis(node, values), "quant_type": QuantType.QInt8}
+            zero = np.array(0, np.int8)
+            found[node.input[1]] = [
+                {**kind, "scale": np.array(scale, np.float32), "zero_point": zero}
+                for scale in scales(node, values, reduce_range=reduce_range)
+            ]
+    return found
 
 
 _WEIGHTED_ALONE = {"OpTypesToExcludeOutputQuantization": ["MatMul", "Gemm"]}
@@ -132,12 +155,27 @@ def _dynamic(model: Any, coarse: list[str], held: Collection[str], reduce_range:
                 op_types_to_quantize=["MatMul", "Gemm"],
                 nodes_to_quantize=coarse,
                 per_channel=True,
-                reduce_range=reduce_range,
                 weight_type=q.QuantType.QInt8,
             )
         quantized = onnx.load(str(after if coarse else before))
+    _round_anew(quantized, model, coarse, reduce_range)
     quantize_tables(quantized, exact=held)
     return quantized
+
+
+def _round_anew(quantized: Any, exact: Any, coarse: Collection[str], reduce_range: bool) -> None:
+    """Weights in our scales, which ONNX Runtime's dynamic quantiser cannot be told."""
+    from onnx import numpy_helper
+
+    known, made = weights(exact), weights(quantized)
+    for node in exact.graph.node:
+        if node.name in coarse:
+            name, values = node.input[1], array(known[node.input[1]])
+            found = scales(node, values, reduce_range=reduce_range)
+            shape = [-1 if i == weight_axis(node, values) else 1 for i in range(values.ndim)]
+            rounded = round_to(values, found.reshape(shape))
+            for end, new in (("_quantized", rounded), ("_scale", found)):
+                made[name + end].CopyFrom(numpy_helper.from_array(new, name + end))
 
 
 @contextmanager

@@ -78,8 +78,8 @@ class Recorder(Closable):
         return self._engine.outputs
 
     def run(self, feeds: Feed) -> dict[str, Array]:
-        """Keep and run."""
-        self.feeds.append(dict(feeds))
+        """Keep a copy, which no later run changes, and run."""
+        self.feeds.append({name: np.array(values) for name, values in feeds.items()})
         return self._engine.run(feeds)
 
     def close(self) -> None:

@@ -20,9 +20,7 @@ from export.precision.graph import array, load, weighted, weights
 from export.precision.half import original, to_half
 from export.precision.plan import SubmodulePlan
 from export.precision.ranges import Ranges
-
-LEVELS = 127
-"""Largest 8-bit value, of both signs."""
+from export.precision.rounding import LEVELS, scales, weight_axis
 
 LEAST = 1e-6
 """Reach of a tensor that is always zero; scales must be positive."""
@@ -83,7 +81,7 @@ def _add_pairs(
         if node.name in products:
             weight = known[node.input[1]]
             pair(node, 0, _scale(ranges[original(node.input[0])]))
-            pair(node, 1, *_weight_scale(node, weight))
+            pair(node, 1, scales(node, weight, reduce_range=False), weight_axis(node, weight))
         elif node.name in shortcuts:
             place = shortcuts[node.name]
             pair(node, place, _scale(ranges[original(node.input[place])]))
@@ -108,7 +106,7 @@ def _pair(model: Any, node: Any, place: int, scale: Any, axis: int | None) -> tu
         ]
     )
     rest = [stem + "_scale", stem + "_zero"]
-    along = {} if axis is None else {"axis": axis}
+    along: dict[str, Any] = {} if axis is None else {"axis": axis}
     rounded, restored = stem + "_int8", stem + "_restored"
     return [
         helper.make_node("QuantizeLinear", [source, *rest], [rounded], stem + "/Q", **along),
@@ -118,12 +116,3 @@ def _pair(model: Any, node: Any, place: int, scale: Any, axis: int | None) -> tu
 
 def _scale(limits: tuple[float, float]) -> Any:
     return np.array(max(abs(limits[0]), abs(limits[1]), LEAST) / LEVELS, np.float32)
-
-
-def _weight_scale(node: Any, weight: Any) -> tuple[Any, int]:
-    """One scale for each output channel, and the axis of the channels."""
-    turned = any(a.name == "transB" and a.i for a in node.attribute)
-    axis = 0 if node.op_type == "Conv" or turned else weight.ndim - 1
-    others = tuple(i for i in range(weight.ndim) if i != axis)
-    reach = np.maximum(np.abs(weight).max(others), LEAST)
-    return (reach / LEVELS).astype(np.float32), axis

@@ -66,7 +66,7 @@ def create_bundle(
             _copy(base.folder / name, folder / name)
         changes = _stamp(base.manifest, version, created_s, base.digest)
         if other is not None:
-            changes |= _add_graphs(other, folder, changes["provenance"])
+            changes |= _add_graphs(other, folder, base.manifest.parity, changes["provenance"])
         if self_test is not None:
             changes |= _add_self_test(base, folder, self_test, changes["provenance"])
         sealed = seal(folder, base.manifest.model_copy(update=changes))
@@ -130,14 +130,18 @@ def _differences(base: Manifest, other: Manifest) -> set[str]:
     return odd
 
 
-def _add_graphs(other: Bundle, folder: Path, provenance: dict[str, Any]) -> dict[str, Any]:
+def _add_graphs(
+    other: Bundle, folder: Path, parity: dict[str, Any], provenance: dict[str, Any]
+) -> dict[str, Any]:
     graphs: dict[str, Submodule] = {}
     for name, part in other.manifest.tensorrt.items():
         file = f"{TENSORRT}/{name}.{part.precision}.onnx"
         _copy(other.folder / part.file, folder / file)
         graphs[name] = part.model_copy(update={"file": file})
-    provenance[TENSORRT] = {"bundle": other.digest}
-    return {"tensorrt": graphs}
+    made = other.manifest.provenance.get(TENSORRT, {})
+    provenance[TENSORRT] = {**made, "bundle": other.digest}
+    measured = {k: v for k, v in other.manifest.parity.items() if k.startswith(f"{TENSORRT}/")}
+    return {"tensorrt": graphs, "parity": {**parity, **measured}}
 
 
 def _add_self_test(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from runtime.bundle.files import sync
 from runtime.errors import StorageError
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 @contextmanager
@@ -37,5 +40,13 @@ def new_folder(out: Path) -> Iterator[Path]:
         partial.chmod(0o755)
         partial.replace(out)
         sync(out.parent)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise StorageError(
+            f"cannot write {out}",
+            why=str(error.strerror),
+            fix="free some space, or name another --out",
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)

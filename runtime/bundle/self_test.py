@@ -19,7 +19,6 @@ import numpy as np
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.vectors import Array, Vectors, read_vectors
 from runtime.engines.engine import Engine
-from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.engines.opening import onnxruntime_engine
 from runtime.engines.settings import EngineSettings
 from runtime.errors import BundleError, EngineError, SelfTestError
@@ -72,8 +71,8 @@ def run_self_test(bundle: Bundle) -> list[Check]:
     return checks
 
 
-def submodule_engine(bundle: Bundle, name: str) -> OnnxRuntimeEngine:
-    """An engine for one submodule on one thread, not open yet."""
+def submodule_engine(bundle: Bundle, name: str) -> Engine:
+    """An engine for one submodule on one thread of the processor, not open yet."""
     return onnxruntime_engine(bundle, name, EngineSettings(threads=1))
 
 

@@ -41,7 +41,10 @@ def write_vectors(path: Path, vectors: Mapping[str, Vectors]) -> None:
         arrays.update({f"{submodule}/in/{name}": a for name, a in stored.feeds.items()})
         arrays.update({f"{submodule}/out/{name}": a for name, a in stored.outputs.items()})
     packed = io.BytesIO()
-    np.savez_compressed(packed, allow_pickle=False, **arrays)
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
     write_durably(path, packed.getvalue())
 
 

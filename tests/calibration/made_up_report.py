@@ -19,6 +19,7 @@ from calibration.records.report import Report
 from calibration.records.search import SearchStep
 from calibration.records.sensitivity import CalibrationComparison, Effect, Sensitivity
 from export.precision.plan import PrecisionPlan, SubmodulePlan
+from models.evaluation.confidence import Bin
 from models.evaluation.metrics import Estimate
 
 CLIPS = 44
@@ -70,7 +71,9 @@ def measurement(name: str, ms: float, **changed: Any) -> PlanMeasurement:
         cosine={"frame_encoder.cls": Cosine(0.995, 0.97), "query_head.query": Cosine(1.0, 0.999)},
         query_cosine=Cosine(0.994, 0.98),
         agreement=Agreement(0.93, 0.045, (_moved(),)),
-        confidence=ConfidenceError(0.08, 0.05),
+        confidence=ConfidenceError(
+            0.08, 0.05, (Bin(0.2, 0.6, 20, 0.5, 0.4),), (Bin(0.5, 1, 24, 0.75, 0.75),)
+        ),
         machine={"cpu": "made up", "cores": 2, "gpus": [], "load_1min": 0.1},
     )
     return replace(made, **changed)

@@ -32,7 +32,7 @@ _SETTINGS: Any = {
     "svg.hashsalt": "sgmn",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 10,
+    "font.size": 12,
     "text.color": INK,
     "axes.edgecolor": LINE,
     "axes.facecolor": PAPER,

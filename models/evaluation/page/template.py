@@ -12,20 +12,27 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def render(
-    package: str, template: str, filters: Mapping[str, Callable[..., Any]], **values: Any
+    package: str,
+    template: str,
+    filters: Mapping[str, Callable[..., Any]],
+    folder: str = "",
+    **values: Any,
 ) -> str:
     """Render a template of a package; the page's style is included as ``style.css``.
 
     Args:
         package: whose folder holds the template and what it includes.
         template: its file name.
+        folder: of the package, where the templates lie.
         filters: beside those of every page: ``percent`` and ``interval``.
         values: what the template shows; the page's content policy is ``policy``.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package, ""), PackageLoader(__package__, "")]),
+        loader=ChoiceLoader(
+            [PackageLoader(package, folder), PackageLoader("models.evaluation.page", "")]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

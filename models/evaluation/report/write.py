@@ -18,7 +18,7 @@ from models.evaluation.page.template import render
 from models.evaluation.report.mistakes import product_results, read_products, worst_mistakes
 from models.evaluation.report.sentences import asked, headline
 
-TEMPLATE = "page.html.j2"
+PACKAGE, TEMPLATE = "models.evaluation.report", "page.html.j2"
 METRICS = ("r1", "r1_optimistic", "r5", "mrr", "coverage", "precision")
 
 
@@ -42,7 +42,7 @@ def write_report(folder: Path, answers: Sequence[Evaluation], root: Path, stock:
     results = product_results(first.predictions, products)
     figures = {name: svg for one in answers for name, svg in _figures(one).items()}
     page = render(
-        __package__,
+        PACKAGE,
         TEMPLATE,
         {"asked": asked},
         domain=DOMAIN,

@@ -29,6 +29,7 @@ FILE = f"onnx/{ENCODER}.fp32.onnx"
 BLOCKS = ("trunk.0", "trunk.2", "head")
 """Of the tiny frame encoder; their weights bear these names."""
 
+CONDITIONS = Conditions(items=10, rounds=40)
 INT8 = PrecisionPlan("int8", "cpu", {ENCODER: SubmodulePlan("int8")})
 
 
@@ -49,6 +50,9 @@ class NoisyBuilder:
     def identity(self, plan: PrecisionPlan) -> str:
         fields = {key: value for key, value in plan.as_dict().items() if key != "name"}
         return digest_of([fields, dict(self.noise), open_bundle(self.source).digest])
+
+    def samples(self, plan: PrecisionPlan) -> str:
+        return "" if plan.of(ENCODER).precision == "fp32" else digest_of(plan.calibration.seed)
 
     def blocks(self, submodule: str) -> tuple[str, ...]:
         return BLOCKS if submodule == ENCODER else ()
@@ -91,7 +95,7 @@ class FixedStopwatch:
     """
 
     saves: Mapping[str, float] = field(default_factory=dict)
-    conditions: Conditions = field(default_factory=lambda: Conditions(items=10, rounds=40))
+    conditions: Conditions = CONDITIONS
     timed: int = 0
 
     def time(self, bundle: Path, reference: Path | None, rounds: int | None = None) -> StepTimes:
@@ -127,9 +131,13 @@ def measurer_of(
     folder: Path,
     noise: Mapping[str, float],
     saves: Mapping[str, float] | None = None,
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[Measurer, NoisyBuilder, FixedStopwatch]:
     """A measurer whose bundles and store lie in a folder."""
-    builder, stopwatch = NoisyBuilder(exported.bundle, noise), FixedStopwatch(saves or {})
+    builder, stopwatch = (
+        NoisyBuilder(exported.bundle, noise),
+        FixedStopwatch(saves or {}, conditions),
+    )
     bundles, store = Bundles(builder, folder / "bundles"), Store(folder / "measurements")
     made = Measurer(builder, bundles, exam_of(exported), stopwatch, store, quiet)
     return made, builder, stopwatch

@@ -17,7 +17,7 @@ from models.evaluation.difference import Earlier
 from models.evaluation.evaluate import evaluate
 from models.evaluation.prediction import write_predictions
 from runtime.bundle.reader import open_bundle
-from tests.calibration.measurement.made_up_plans import BLOCKS, INT8, measurer_of
+from tests.calibration.measurement.made_up_plans import BLOCKS, CONDITIONS, INT8, measurer_of
 from tests.export.conftest import Exported
 from tests.models.made_up_bank import quiet
 
@@ -87,8 +87,8 @@ def test_what_changed_is_measured_again(exported: Exported, tmp_path: Path) -> N
     other, builder, stopwatch = measurer_of(exported, tmp_path, {**NOISE, "head": 0.1})
     assert other.measure(INT8).key != before.key
     assert builder.built
-    again, builder, stopwatch = measurer_of(exported, tmp_path, NOISE)
-    stopwatch.conditions = replace(stopwatch.conditions, threads=2)
+    threads = replace(CONDITIONS, threads=2)
+    again, builder, stopwatch = measurer_of(exported, tmp_path, NOISE, conditions=threads)
     assert again.measure(INT8).key != before.key
     # Threads change times, not answers: only the former were taken anew.
     assert stopwatch.timed == 1

@@ -33,7 +33,8 @@ def joined(base: Path, other: Path, out: Path) -> Manifest:
 
 
 def test_graphs_are_added_under_names_of_their_own(base: Path, tmp_path: Path) -> None:
-    other = with_graphs(tmp_path / "other", "trt")
+    notes = {"provenance": {"tensorrt": {"plan": "fp16"}}, "parity": {"tensorrt/reranker": [1]}}
+    other = with_graphs(tmp_path / "other", "trt", **notes)
     made = joined(base, other, tmp_path / "out")
     before = open_bundle(base).manifest
     assert made.submodules == before.submodules
@@ -42,7 +43,8 @@ def test_graphs_are_added_under_names_of_their_own(base: Path, tmp_path: Path) -
         assert graph.file == file
         assert (tmp_path / "out" / file).read_bytes() == f"{name}trt".encode() * 50
         assert made.files[before.submodules[name].file] == before.files[graph_file(before, name)]
-    assert made.provenance["tensorrt"] == {"bundle": open_bundle(other).digest}
+    assert made.provenance["tensorrt"] == {"plan": "fp16", "bundle": open_bundle(other).digest}
+    assert made.parity == {"tensorrt/reranker": [1]}
     assert made.created_at == "1970-01-01T00:00:00Z"
     assert open_bundle(tmp_path / "out").manifest == made
     assert open_bundle(base).manifest == before

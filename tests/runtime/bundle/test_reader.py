@@ -9,7 +9,9 @@ import pytest
 from runtime.bundle.layout import present_files
 from runtime.bundle.manifest import SCHEMA_VERSION, SUBMODULES
 from runtime.bundle.reader import MAX_MANIFEST_BYTES, open_bundle, verify
+from runtime.bundle.writer import seal
 from runtime.errors import BundleError
+from tests.runtime.bundle.conftest import make_manifest
 
 MODEL = "onnx/text_encoder.fp32.onnx"
 ALL_FILES = ["manifest.json", "manifest.json.sha256", "tokenizer.json"] + [
@@ -178,3 +180,49 @@ def test_present_files_leaves_the_manifest_out(bundle_folder: Path) -> None:
 @pytest.mark.parametrize("version", [None, "1", 1.0, True])
 def test_a_manifest_without_a_schema_version_is_refused(forge, version: object) -> None:
     refused(forge(lambda fields: fields.update(schema_version=version)), "schema_version")
+
+
+@pytest.mark.parametrize("name", ["onnx/TEXT_encoder.fp32.onnx", "Onnx/text_encoder.fp32.onnx"])
+def test_names_that_differ_only_in_case_are_refused(bundle_folder: Path, name: str) -> None:
+    """Both files are there, whole and listed, on this file system."""
+    (bundle_folder / name).parent.mkdir(exist_ok=True)
+    (bundle_folder / name).write_bytes((bundle_folder / MODEL).read_bytes())
+    with pytest.raises(BundleError, match="lists a name twice"):
+        seal(bundle_folder, make_manifest())
+
+
+@pytest.mark.parametrize("name", ["manifest.sig", "manifest.json", "MANIFEST.SIG"])
+def test_files_that_vouch_for_others_cannot_be_listed(forge, name: str) -> None:
+    refused(forge(lambda m: m["files"].update({name: m["files"][MODEL]})), "lists a name twice")
+
+
+def test_a_folder_that_cannot_be_listed(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def scandir(path: object) -> object:
+        if str(path).endswith("onnx"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    refused(bundle_folder, "Permission denied")
+
+
+def test_a_self_test_must_cover_every_submodule(forge) -> None:
+    tolerance = {"reranker": 0.1}
+    section = {"file": "tokenizer.json", "tolerance": tolerance}
+    refused(forge(lambda m: m.update(self_test=section)), "self-test lacks", "text_encoder")
+
+
+def test_a_self_test_must_be_listed(forge) -> None:
+    section = {"file": "self_test.npz", "tolerance": dict.fromkeys(SUBMODULES, 0.1)}
+    refused(forge(lambda m: m.update(self_test=section)), "self_test.npz is used but not")
+
+
+def test_graphs_for_tensorrt_must_be_all_five(forge) -> None:
+    refused(
+        forge(lambda m: m.update(tensorrt={"reranker": m["submodules"]["reranker"]})),
+        "missing or unknown submodules",
+    )

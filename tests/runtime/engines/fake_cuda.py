@@ -199,8 +199,10 @@ class FakeCuda:
         self._stream(stream).recording = []
 
     def end_capture(self, stream: int) -> int:
-        self._check("end_capture")
         found = self._stream(stream)
+        if "end_capture" in self.failing:
+            found.recording = None  # a failing end ends it as well
+        self._check("end_capture")
         if found.recording is None:
             raise cuda_failure("cuStreamEndCapture", "CUDA_ERROR_ILLEGAL_STATE")
         recorded, found.recording = found.recording, None

@@ -1,0 +1,115 @@
+"""The top of the page: what is recommended and what it means, for people who run shops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from calibration.budget import Budget
+from calibration.recommendation import ITSELF, overlap
+from calibration.records.measurement import PlanMeasurement, QuestionAccuracy
+from calibration.records.report import Report
+from calibration.report.numbers import milliseconds, of_hundred, span
+from models.evaluation.metrics import Estimate
+from models.evaluation.report.sentences import LOOKS, VIEWS
+
+FEW = 0.005
+"""Less than one of a hundred, rounded."""
+
+
+def verdict(report: Report) -> str:
+    """One line: what to do."""
+    name = report.recommendation.plan.name
+    if report.shipped == name:
+        return f"Keep what ships: {name}"
+    if name == report.reference.plan.name:
+        return f"Stay with full precision: {name}"
+    return f"Ship {name}"
+
+
+def summary(report: Report) -> list[str]:
+    """What the recommendation means, a sentence or two each."""
+    chosen = report.of(report.recommendation.plan.name)
+    return [
+        *_right(report, chosen),
+        *_fast(report, chosen),
+        *_screen(report, chosen),
+        *_shipped(report),
+    ]
+
+
+def asked(question: QuestionAccuracy) -> str:
+    """What a question is, for people."""
+    view = f" ({VIEWS[question.tier]})" if question.tier else ""
+    photos = ", photos added" if question.enrolled else ""
+    return LOOKS[question.modality] + view + photos
+
+
+def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
+    full, now = report.reference.headline, chosen.headline
+    first = (
+        f"Of 100 clips, the product shown comes first for {of_hundred(full.r1.value)} "
+        "at full precision"
+    )
+    if chosen is report.reference:
+        yield f"{first}."
+        return
+    told = f"{first} and for {of_hundred(now.r1.value)} with {chosen.plan.name}."
+    likely = span(now.r1_change, 100, sign=True).replace(" to ", " and ")
+    if likely:
+        told += f" The true change likely lies between {likely}."
+    yield told
+    if not report.recommendation.proven:
+        yield (
+            f"{report.clips} clips are too few to prove that the loss stays within "
+            f"{_budget(report)} of 100; what was measured does."
+        )
+
+
+def _fast(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
+    if chosen.latency is None or report.reference.latency is None:
+        yield "How long a step takes was not measured: that needs the device itself."
+        return
+    step = "A step, from a new camera frame to an answer,"
+    now, full = chosen.latency, report.reference.latency
+    usual = milliseconds(now.p50.value)
+    slow = f"95 of 100 steps take less than {milliseconds(now.p95.value)} ms."
+    if now.ratio is None:
+        yield f"{step} usually takes {usual} ms; {slow}"
+        return
+    told = f"{step} usually takes {usual} ms, at full precision {milliseconds(full.p50.value)} ms"
+    yield f"{told}: {_speed(now.ratio)}. {slow}"
+
+
+def _speed(ratio: Estimate) -> str:
+    """What a ratio of times means; where FP32 may be as fast, it says so."""
+    if overlap(ratio, ITSELF):
+        return "no difference that could be told"
+    if ratio.value < 1:
+        return f"{1 / ratio.value:.1f} times as fast"
+    return f"{ratio.value:.1f} times as long"
+
+
+def _screen(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
+    if chosen is report.reference:
+        return
+    changed = chosen.agreement.decision_changes
+    if not changed:
+        yield "The screen says the same as at full precision for every clip."
+        return
+    many = "fewer than 1" if changed < FEW else of_hundred(changed)
+    yield f"For {many} of 100 answers the screen says something else than at full precision."
+
+
+def _shipped(report: Report) -> Iterator[str]:
+    if report.shipped is None:
+        yield "What ships now was not measured."
+        return
+    shipped = report.of(report.shipped)
+    budget = Budget(report.recommendation.budget)
+    within = budget.allows(shipped.headline.r1_change)
+    told = "stays within" if within else "misses"
+    yield f"What ships now, {report.shipped}, {told} the budget of {_budget(report)} of 100."
+
+
+def _budget(report: Report) -> str:
+    return f"{report.recommendation.budget * 100:g} clips"

@@ -1,0 +1,34 @@
+"""Writes a report into its folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from calibration.records.json import to_json
+from calibration.records.report import Report
+from calibration.report.figures import figures
+from calibration.report.page import page
+from calibration.report.pictures import Pictures
+from calibration.report.tables import csv_files
+from models.evaluation.page.files import write_files
+
+PAGE, RECORD = "index.html", "report.json"
+
+
+def write_report(folder: Path, report: Report, pictures: Pictures, command: str = "") -> None:
+    """Write the page, ``report.json``, CSV tables and SVG plots, in place of those of before.
+
+    Args:
+        folder: is made where it does not exist.
+        report: what they show.
+        pictures: of clips and products.
+        command: that made the report, for those who want to repeat it.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; nothing has changed.
+    """
+    drawn = figures(report)
+    record = json.dumps(to_json(report), indent=1, allow_nan=False) + "\n"
+    beside = {RECORD: record, **csv_files(report), **drawn}
+    write_files(folder, {**beside, PAGE: page(report, drawn, pictures, sorted(beside), command)})
