@@ -166,7 +166,7 @@ def test_two_plans_of_one_name_are_refused(exported: Exported, tmp_path: Path) -
     file = tmp_path / "own.toml"
     file.write_text('name = "fp16"\ntarget = "cpu"\n')
     asked = words(exported, tmp_path / "out", "--plans", str(file))
-    with pytest.raises(UsageError, match="two plans are called fp16"):
+    with pytest.raises(UsageError, match="two plans fp16"):
         CliRunner().invoke(report, asked, catch_exceptions=False)
 
 
