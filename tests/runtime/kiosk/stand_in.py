@@ -36,7 +36,7 @@ class ColourNetwork:
     )
 
     @classmethod
-    def open(cls, folder: Path, **options: Any) -> ColourNetwork:
+    def open(cls, folder: Path, settings: Any = None) -> ColourNetwork:
         return cls()
 
     def __enter__(self) -> ColourNetwork:
