@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from runtime.bundle.folder import new_folder
 from export.precision.graph import array, weights
 from export.precision.half import MOVING
+from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import open_bundle
 from runtime.bundle.writer import seal
