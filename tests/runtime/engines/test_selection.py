@@ -199,7 +199,7 @@ def _put_other_graph(bundle: Bundle, gpu: GpuMachine) -> None:
     model = onnx.load_from_string((bundle.folder / graph.file).read_bytes())
     model.graph.node[0].output[0] = model.graph.output[0].name = "z"
     plan = make_plan(model.SerializeToString())
-    gpu.store(bundle).put(plan, make_record(bundle, "reranker", plan, gpu.here))
+    gpu.write(bundle, "reranker", gpu.store(bundle), plan)
 
 
 def _ids(cases: list[tuple[str, GpuReason, Change]]) -> list[str]:
