@@ -188,6 +188,20 @@ def test_a_crash_of_tensorrt_is_an_error_of_the_build(
     assert not list(tmp_path.rglob("*.plan*"))
 
 
+def test_a_plan_that_cannot_be_written_is_told_by_its_worker(
+    bundle: Bundle,
+    networks: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    made_up_gpu: None,
+) -> None:
+    monkeypatch.setenv(VARIABLE, json.dumps({"networks": str(networks), "largest_file": 2000}))
+    build = BundleBuilder(bundle, BuildOptions(out=tmp_path), print, Child(FAKE_WORKER))
+    with pytest.raises(StorageError, match="File too large"):
+        build.build()
+    assert not list(tmp_path.rglob("*.plan*"))
+
+
 TRAP = "import pathlib, os\npathlib.Path(os.environ['TRAP']).write_text('loaded')\nos.abort()\n"
 
 
