@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +24,10 @@ PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 def draw_samples(
     *, feeds: Sequence[Path], pictures: Sequence[Path], clips: Sequence[Path], count: int, seed: int
 ) -> Samples:
-    """Draw pictures evenly from the kinds of sources given, and texts from the feeds.
+    """Draw pictures and texts.
+
+    Shop images, pictures and frames get even shares; among shop images so do look-alike groups,
+    among pictures folders, among frames clips.
 
     Args:
         feeds: merchant feeds; their shop pictures and texts.
@@ -46,13 +49,14 @@ def draw_samples(
                 fix="correct --pictures",
             )
     items = [row.item for feed in feeds for row in read_feed(feed)]
-    still = [item.image for item in items]
-    shot = [f for folder in pictures for f in sorted(folder.rglob("*")) if _is_picture(f)]
-    frames = [frame.image for clip in clips for frame in _frames(clip)]
-    shares = _shares([len(still), len(shot), len(frames)], count)
-    shop = [_loaded(source) for source in _some(still, shares[0], rng)]
-    seen = [_loaded(source) for source in _some(shot, shares[1], rng)]
-    seen += [_loaded(source) for source in _some(frames, shares[2], rng)]
+    still = _groups((item.group or item.id, item.image) for item in items)
+    shot = _groups((str(f.parent), f) for folder in pictures for f in _pictures_below(folder))
+    frames = _groups((str(clip), frame.image) for clip in clips for frame in _frames(clip))
+    sizes = [sum(map(len, groups)) for groups in (still, shot, frames)]
+    shares = _shares(sizes, count)
+    shop = [_loaded(source) for source in _stratified(still, shares[0], rng)]
+    seen = [_loaded(source) for source in _stratified(shot, shares[1], rng)]
+    seen += _stratified(frames, shares[2], rng)
     texts = [f"{item.title}. {item.description}".strip() for item in _some(items, count, rng)]
     if len(shop) + len(seen) < 2 or len(texts) < 2:
         raise UsageError(
@@ -63,13 +67,30 @@ def draw_samples(
     return Samples(seen or shop, texts, shop)
 
 
-def _shares(found: Sequence[int], count: int) -> list[int]:
-    """How many of each kind: as evenly as there are enough, the rest from the others."""
-    shares = [0] * len(found)
-    for _ in range(min(count, sum(found))):
-        able = [i for i, number in enumerate(found) if shares[i] < number]
-        shares[min(able, key=lambda i: shares[i])] += 1
+def _shares(sizes: Sequence[int], count: int, order: Iterable[int] | None = None) -> list[int]:
+    """How many of each: as evenly as there are enough; what does not divide goes by the order."""
+    shares, turn = [0] * len(sizes), list(range(len(sizes)) if order is None else order)
+    left = min(count, sum(sizes))
+    while left:
+        for place in [i for i in turn if shares[i] < sizes[i]][:left]:
+            shares[place] += 1
+            left -= 1
     return shares
+
+
+def _groups(members: Iterable[tuple[str, T]]) -> list[list[T]]:
+    """Members by what they have in common, in the order in which each group first appears."""
+    found: dict[str, list[T]] = {}
+    for name, member in members:
+        found.setdefault(name, []).append(member)
+    return list(found.values())
+
+
+def _stratified(groups: list[list[T]], count: int, rng: np.random.Generator) -> list[T]:
+    """As many of each group as of any other, as far as there are enough."""
+    shares = _shares([len(group) for group in groups], count, rng.permutation(len(groups)))
+    chosen = zip(groups, shares, strict=True)
+    return [one for group, share in chosen for one in _some(group, share, rng)]
 
 
 def _some(source: Sequence[T], count: int, rng: np.random.Generator) -> list[T]:
@@ -82,13 +103,9 @@ def _frames(clip: Path) -> list[Frame]:
         return list(video.frames(2.0))
 
 
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in PICTURE_ENDINGS
+def _pictures_below(folder: Path) -> list[Path]:
+    return [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in PICTURE_ENDINGS]
 
 
-def _loaded(source: Path | BgrImage) -> BgrImage:
-    return (
-        decode_image(read_image(source, source.name).data, source.name)
-        if isinstance(source, Path)
-        else source
-    )
+def _loaded(source: Path) -> BgrImage:
+    return decode_image(read_image(source, source.name).data, source.name)

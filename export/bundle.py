@@ -8,12 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import Tensor
+
 from export.compare import as_dicts
 from export.onnx_files import write_onnx
-from export.parity import require
+from export.parity import require_all
 from export.samples import Samples
 from export.submodules import Part, parts
-from export.torch_inputs import Inputs, submodule_inputs
+from export.torch_inputs import parity_cases
 from models.backbones.registry import BACKBONES, TOKENIZER
 from models.config import NetworkConfig
 from models.sgmn import Sgmn, load_checkpoint
@@ -60,8 +62,8 @@ def export_bundle(
         beside = checkpoint.with_name(TOKENIZER)
         chosen = tokenizer or (beside if beside.exists() else None)
         words = _put_tokenizer(chosen, network.config, notes, folder / TOKENIZER)
-        inputs = submodule_inputs(network, words, samples)
-        entries, parity = _export_parts(network, inputs, folder)
+        cases = parity_cases(network, words, samples)
+        entries, parity = _export_parts(network, cases, folder)
         manifest = _manifest(network.config, entries, parity, notes)
         return seal(folder, manifest)
 
@@ -85,14 +87,14 @@ def _put_tokenizer(
 
 
 def _export_parts(
-    network: Sgmn, inputs: Inputs, folder: Path
+    network: Sgmn, cases: dict[str, list[list[Tensor]]], folder: Path
 ) -> tuple[dict[str, Submodule], dict[str, Any]]:
     onnx_folder = folder / "onnx"
     onnx_folder.mkdir()
     entries, parity = {}, {}
     for part in parts(network):
         file = write_onnx(part, onnx_folder)
-        parity[part.name] = as_dicts(require(part, file, inputs[part.name]))
+        parity[part.name] = as_dicts(require_all(part, file, cases[part.name]))
         entries[part.name] = _entry(part, file, folder, "fp32")
     return entries, parity
 

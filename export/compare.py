@@ -53,6 +53,16 @@ def compare_all(name: str, answers: Iterable[tuple[Array, Array]]) -> Parity:
     return Parity(name, largest, float(cosines.min()), float(cosines.mean()))
 
 
+def worst(results: Sequence[Parity]) -> Parity:
+    """The largest difference and least cosines of several comparisons of one output."""
+    return Parity(
+        results[0].output,
+        max((one.largest for one in results), key=_nan_last),
+        min(one.cosine for one in results),
+        min(one.mean_cosine for one in results),
+    )
+
+
 def as_dicts(results: Sequence[Parity]) -> list[dict[str, Any]]:
     """JSON-ready fields of all."""
     return [result.as_dict() for result in results]

@@ -8,12 +8,19 @@ from typing import Any
 
 import torch
 
+from export.folding import fold_sizes
 from export.padding import fold_padding
 from export.submodules import Part
 from runtime.errors import ExportError
 
 OPSET = 17
 """The newest that TensorRT 8.6 reads."""
+
+NEWEST_IR = 8
+"""Likewise, of the file format: that of ONNX 1.12."""
+
+LARGEST_FILE = 1 << 31
+"""Bytes that one file may hold; a larger network would be cut into several."""
 
 EXAMPLE_SIZES = {"N": 2, "L": 7}
 
@@ -49,6 +56,7 @@ def write_onnx(part: Part, folder: Path) -> Path:
     model = onnx.load(str(file))
     _state_shapes(model, part)
     fold_padding(model)
+    model = fold_sizes(model)
     onnx.save(model, str(file))
     try:
         onnx.checker.check_model(str(file), full_check=True)
@@ -57,6 +65,10 @@ def write_onnx(part: Part, folder: Path) -> Path:
     found = {entry.domain: entry.version for entry in model.opset_import}
     if found.get("") != OPSET:
         raise _refused(part, f"opset {found.get('')} came out instead of {OPSET}")
+    if model.ir_version > NEWEST_IR:
+        raise _refused(part, f"IR version {model.ir_version} came out, {NEWEST_IR} is the newest")
+    if file.stat().st_size >= LARGEST_FILE:
+        raise _refused(part, f"the file has {file.stat().st_size} bytes, 2 GB are too many")
     return file
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from export.compare import Parity, compare
+from export.compare import Parity, compare, worst
 from export.submodules import Part
 from runtime.errors import ExportError
 
@@ -47,3 +47,13 @@ def require(part: Part, file: Path, inputs: list[torch.Tensor]) -> list[Parity]:
                 fix="use the checkpoint it came from and the versions pinned in constraints.txt",
             )
     return results
+
+
+def require_all(part: Part, file: Path, cases: list[list[torch.Tensor]]) -> list[Parity]:
+    """As `require`, for several sets of inputs; of every output the worst.
+
+    Raises:
+        ExportError: as `require`.
+    """
+    results = zip(*[require(part, file, inputs) for inputs in cases], strict=True)
+    return [worst(list(of_output)) for of_output in results]

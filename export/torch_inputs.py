@@ -49,6 +49,37 @@ def submodule_inputs(network: Sgmn, tokenizer: TextTokenizer, samples: Samples) 
     }
 
 
+def parity_cases(
+    network: Sgmn, tokenizer: TextTokenizer, samples: Samples
+) -> dict[str, list[list[Tensor]]]:
+    """What each submodule is compared with torch on: streams as they are.
+
+    Beside the inputs of `submodule_inputs`, whose clip is one frame short: one picture and one
+    sentence alone, a clip of one frame, one without words, one without frames, products without a
+    text.
+
+    Raises:
+        ExportError: as `submodule_inputs`.
+    """
+    inputs = submodule_inputs(network, tokenizer, samples)
+    cases = {name: [given] for name, given in inputs.items()}
+    cases["frame_encoder"].append([inputs["frame_encoder"][0][:1]])
+    ids, mask = inputs["text_encoder"]
+    length = int(mask[0].sum())
+    cases["text_encoder"].append([ids[:1, :length], mask[:1, :length]])
+    cls, tokens, frames, *words = inputs["query_head"]
+    silence = [torch.zeros_like(one) for one in words]
+    first = torch.zeros_like(frames)
+    first[0, 0] = 1.0
+    seen = [cls * first[..., None], tokens * first[..., None, None], first]
+    nothing = [torch.zeros_like(one) for one in (cls, tokens, frames)]
+    cases["query_head"] += [[*seen, *words], [*seen, *silence], [cls, tokens, frames, *silence]]
+    cases["query_head"].append([*nothing, *words])
+    pictures, titles = inputs["item_head"][:2], inputs["item_head"][2:]
+    cases["item_head"].append([*pictures, *(torch.zeros_like(one) for one in titles)])
+    return cases
+
+
 def _require_known(ids: Tensor, network: Sgmn) -> None:
     known = network.text_encoder.vocabulary
     if int(ids.max()) >= known:

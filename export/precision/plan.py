@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from runtime.bundle.manifest import SUBMODULES
 from runtime.errors import UsageError
@@ -19,8 +19,14 @@ EXACTNESS: tuple[Precision, ...] = ("int8", "fp16", "fp32")
 """From the coarsest to the most exact."""
 
 
+class _Strict:
+    """Read from TOML or JSON, unknown fields are refused."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+
 @dataclass(frozen=True)
-class SubmodulePlan:
+class SubmodulePlan(_Strict):
     """The precision of one submodule.
 
     Attributes:
@@ -48,7 +54,7 @@ class SubmodulePlan:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Calibration(_Strict):
     """How the ranges of INT8 activations are found.
 
     Attributes:
@@ -67,7 +73,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class PrecisionPlan:
+class PrecisionPlan(_Strict):
     """Precision of a whole bundle for one target.
 
     Attributes:

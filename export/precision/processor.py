@@ -94,6 +94,7 @@ def _static(
             },
         )
         quantizer.quantize_model()
+        quantizer.model.topological_sort()
     return quantizer.model.model
 
 

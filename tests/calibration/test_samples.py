@@ -30,16 +30,41 @@ def _drawn(root: Path, *, count: int = 8, seed: int = 0) -> Samples:
 
 def test_sources_are_drawn_from_evenly(root: Path) -> None:
     samples = _drawn(root, count=6)
-    shapes = [picture.shape for picture in samples.pictures]
-    assert shapes.count((96, 96, 3)) == 3
-    assert shapes.count((90, 120, 3)) == 3
+    assert [picture.shape for picture in samples.shop_images] == [(96, 96, 3)] * 3
+    assert [picture.shape for picture in samples.pictures] == [(90, 120, 3)] * 3
     assert len(samples.texts) == len(PRODUCTS)
     assert any(text.startswith("Red Milk. Fresh") for text in samples.texts)
 
 
 @pytest.mark.parametrize("count", [3, 5, 50])
 def test_never_more_pictures_than_asked_for(root: Path, count: int) -> None:
-    assert len(_drawn(root, count=count).pictures) == min(count, len(PRODUCTS) + 9)
+    samples = _drawn(root, count=count)
+    found = len(samples.pictures) + len(samples.shop_images)
+    assert found == min(count, len(PRODUCTS) + 9)
+
+
+def test_folders_get_even_shares_as_far_as_they_go(root: Path, tmp_path: Path) -> None:
+    for name, grey, number in (("many", 10, 40), ("few", 200, 2), ("some", 100, 9)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(number):
+            picture = np.full((8, 8, 3), grey, np.uint8)
+            cv2.imwrite(str(tmp_path / "photos" / name / f"{i}.png"), picture)
+    samples = draw_samples(
+        feeds=[root / "dev" / "catalog.csv"],
+        pictures=[tmp_path / "photos"],
+        clips=[],
+        count=4 + 14,
+        seed=0,
+    )
+    greys = [int(picture[0, 0, 0]) for picture in samples.pictures]
+    assert [greys.count(grey) for grey in (200, 10, 100)] == [2, 6, 6]
+
+
+def test_without_other_pictures_the_shops_own_are_seen(root: Path) -> None:
+    feed = root / "dev" / "catalog.csv"
+    samples = draw_samples(feeds=[feed], pictures=[], clips=[], count=3, seed=0)
+    assert len(samples.shop_images) == 3
+    assert samples.pictures == samples.shop_images
 
 
 def test_the_seed_decides_the_draw(root: Path) -> None:

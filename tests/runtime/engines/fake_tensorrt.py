@@ -42,8 +42,9 @@ def make_plan(onnx: bytes, *, most: int = MOST, **header: Any) -> bytes:
     Args:
         onnx: the file's bytes.
         most: largest size of letters in its inputs' shapes; of L, 64.
-        header: ``crash=True`` ends the process when it is loaded, ``narrow=True`` makes int64
-            inputs int32 as TensorRT 8.6 does, ``scale`` multiplies all outputs.
+        header: ``crash=True`` ends the process when it is loaded, ``refuse=True`` does not load,
+            ``narrow=True`` makes int64 inputs int32 as TensorRT 8.6 does, ``scale`` multiplies all
+            outputs.
     """
     return MAGIC + json.dumps({"most": most, **header}).encode() + b"\n" + onnx
 
@@ -89,6 +90,8 @@ class _Runtime:
             header = json.loads(head)
             if header.get("crash"):
                 os.abort()
+            if header.get("refuse"):
+                raise ValueError
             session = onnxruntime.InferenceSession(onnx, _options())
         except Exception:  # noqa: BLE001 - whatever is wrong, TensorRT returns None
             self._logger.log(self._module.ILogger.Severity.ERROR, self._module.says)

@@ -1,0 +1,101 @@
+"""Sizes that are fixed stand in a graph as numbers.
+
+The tracing exporter computes them from shapes at run time, even the K of a TopK, which TensorRT
+takes as a constant alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+SIZES = frozenset(
+    {"Add", "Cast", "Concat", "Constant", "Div", "Gather", "Identity", "Mul", "Reshape", "Slice"}
+    | {"Squeeze", "Sub", "Unsqueeze"}
+)
+"""Operators that sizes are computed with."""
+
+
+def fold_sizes(model: Any) -> Any:
+    """Replace computations of fixed sizes by their results.
+
+    Args:
+        model: an `onnx.ModelProto`.
+
+    Returns:
+        Another one, with shapes inferred.
+    """
+    import onnx
+
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    graph = inferred.graph
+    shapes = {v.name: _shape(v) for v in [*graph.input, *graph.value_info, *graph.output]}
+    known = {w.name: onnx.numpy_helper.to_array(w) for w in graph.initializer}
+    outputs = {value.name for value in graph.output}
+    partly: dict[str, list[int | None]] = {}
+    folded: dict[str, Any] = {}
+    kept = []
+    for node in graph.node:
+        if node.op_type == "Shape" and not node.attribute and node.input[0] in shapes:
+            partly[node.output[0]] = shapes[node.input[0]]
+        value = _size(inferred, node, known, partly)
+        if value is None or node.output[0] in outputs:
+            kept.append(node)
+            continue
+        known[node.output[0]] = value
+        if node.op_type == "Constant":
+            kept.append(node)
+        else:
+            folded[node.output[0]] = value
+    del graph.node[:]
+    graph.node.extend(kept)
+    graph.initializer.extend(onnx.numpy_helper.from_array(v, n) for n, v in folded.items())
+    _drop_unused(graph)
+    return onnx.shape_inference.infer_shapes(inferred, data_prop=True)
+
+
+def _shape(value: Any) -> list[int | None]:
+    dims = value.type.tensor_type.shape.dim
+    return [d.dim_value if d.HasField("dim_value") else None for d in dims]
+
+
+def _size(model: Any, node: Any, known: dict[str, Any], partly: dict[str, list[int | None]]) -> Any:
+    """The whole numbers that a node gives; None where they vary or are none."""
+    if node.op_type == "Shape" and node.output[0] in partly:
+        dims = partly[node.output[0]]
+        return None if None in dims else np.array(dims, np.int64)
+    if node.op_type == "Gather" and node.input[0] in partly and node.input[1] in known:
+        chosen = np.array(partly[node.input[0]], object)[known[node.input[1]]]
+        varies = any(size is None for size in np.ravel(chosen))
+        return None if varies else np.array(chosen, np.int64)
+    if node.op_type not in SIZES or not all(name in known for name in node.input if name):
+        return None
+    value = _evaluated(model, node, known)
+    return value if value.dtype == np.int64 or node.op_type == "Constant" else None
+
+
+def _evaluated(model: Any, node: Any, known: dict[str, Any]) -> Any:
+    from onnx import helper, numpy_helper
+    from onnx.reference import ReferenceEvaluator
+
+    given = [numpy_helper.from_array(known[n], n) for n in dict.fromkeys(node.input) if n]
+    result = helper.make_empty_tensor_value_info(node.output[0])
+    graph = helper.make_graph([node], "size", [], [result], given)
+    part = helper.make_model(graph, opset_imports=model.opset_import)
+    (value,) = ReferenceEvaluator(part).run(None, {})
+    return np.asarray(value)
+
+
+def _drop_unused(graph: Any) -> None:
+    """Nodes and weights that nothing reads any more; value infos are made anew."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(node)
+    weights = [weight for weight in graph.initializer if weight.name in needed]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(kept[::-1])
+    graph.initializer.extend(weights)
