@@ -157,6 +157,7 @@ class _Context:
         self._engine = engine
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
+        self._version = 0
 
     def set_input_shape(self, name: str, shape: Sequence[int]) -> bool:
         declared = self._engine.get_tensor_shape(name)
@@ -167,6 +168,7 @@ class _Context:
             least, _, most = self._engine.get_tensor_profile_shape(name, 0)
             allowed = all(a <= n <= b for a, n, b in zip(least, shape, most, strict=True))
         if allowed:
+            self._version += self._shapes.get(name) != tuple(shape)
             self._shapes[name] = tuple(shape)
         else:
             self._engine.logger.log(Severity.ERROR, f"{name} is out of the profile")
@@ -198,7 +200,15 @@ class _Context:
             name: (self._addresses[name], self.get_tensor_shape(name), self._kind(name))
             for name in engine.nodes
         }
-        engine.module.cuda.enqueue(stream, lambda: self._run(places))
+        version = self._version if engine.module.cuda.recording(stream) else None
+
+        def work() -> None:
+            # A graph knows the shapes that it was recorded with.
+            if version not in (None, self._version):
+                raise MisuseError("a graph is launched after the shapes were changed")
+            self._run(places)
+
+        engine.module.cuda.enqueue(stream, work)
         return True
 
     def _kind(self, name: str) -> str:

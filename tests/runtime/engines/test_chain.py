@@ -183,6 +183,21 @@ def test_another_camera_size_is_recorded_anew(
     assert used[0] == used[2] < used[1]
 
 
+def test_a_camera_that_finds_no_memory_leaves_no_stale_graph(
+    engine_set: EngineSet, catalog: SqliteCatalog, cuda: FakeCuda
+) -> None:
+    chain = engine_set.chain(catalog)
+    assert chain is not None
+    small, large = _pictures(1, 8, 8)[0], _pictures(1, 2000, 2000)[0]
+    first = chain.match([chain.see(small, 0.0)], None, None)
+    chain.see(small, 0.0)
+    cuda.capacity = cuda.capacity - engine_set._device.call(cuda.memory)[0] + (1 << 20)
+    with pytest.raises(GpuError, match="OUT_OF_MEMORY"):
+        chain.see(large, 0.0)
+    again = chain.match([chain.see(small, 0.0)], None, None)
+    assert again.rows == first.rows
+
+
 def test_a_thousand_steps_allocate_nothing(
     on_gpu: Network, catalog: SqliteCatalog, cuda: FakeCuda, monkeypatch: pytest.MonkeyPatch
 ) -> None:
