@@ -44,7 +44,7 @@ def make_plan(onnx: bytes, *, most: int = MOST, **header: Any) -> bytes:
         most: largest size of letters in its inputs' shapes; of L, 64.
         header: ``crash=True`` ends the process when it is loaded, ``refuse=True`` does not load,
             ``narrow=True`` makes int64 inputs int32 as TensorRT 8.6 does, ``scale`` multiplies all
-            outputs.
+            outputs, ``fused=True`` computes to the bit what ONNX Runtime does on the processor.
     """
     return MAGIC + json.dumps({"most": most, **header}).encode() + b"\n" + onnx
 
@@ -92,19 +92,20 @@ class _Runtime:
                 os.abort()
             if header.get("refuse"):
                 raise ValueError
-            session = onnxruntime.InferenceSession(onnx, _options())
+            session = onnxruntime.InferenceSession(onnx, _options(header))
         except Exception:  # noqa: BLE001 - whatever is wrong, TensorRT returns None
             self._logger.log(self._module.ILogger.Severity.ERROR, self._module.says)
             return None
         return _Engine(self._module, self._logger, session, header)
 
 
-def _options() -> Any:
+def _options(header: Mapping[str, Any]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    # Fused 8-bit kernels of ONNX Runtime saturate on AVX2, which no GPU does.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if not header.get("fused"):
+        # Fused 8-bit kernels of ONNX Runtime saturate on AVX2, which no GPU does.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return options
 
 
