@@ -13,11 +13,13 @@ from calibration.records.measurement import PlanMeasurement
 from calibration.records.report import Report
 from calibration.records.sensitivity import CalibrationComparison
 from calibration.sensitivity.calibrations import COUNTS, METHODS, compare_calibrations
+from calibration.sensitivity.search import MIXED
 from calibration.sensitivity.study import Study, study
 from calibration.sensitivity.sweep import Effort
 from export.precision.plan import Method, PrecisionPlan
 from models.evaluation.metrics import SEED
 from runtime.catalog.progress import Progress
+from runtime.errors import UsageError
 from runtime.machine import describe
 
 
@@ -26,8 +28,8 @@ class Survey:
     """What to measure.
 
     Attributes:
-        plans: beside FP32 and the mixed plan; one that does what another before it does is left
-            out.
+        plans: beside FP32 and the mixed plan, each of another name; one that does what another
+            before it does is left out.
         whole: the plan with everything in INT8 that may be, whose blocks are looked at and which
             the search begins with; None leaves both, and the comparison of calibrations, out.
         budget: of R@1.
@@ -51,12 +53,14 @@ class Survey:
         """Measure all of it; what was measured before is remembered.
 
         Raises:
+            UsageError: two plans have the same name, or that of FP32 or of the mixed one.
             SgmnError: a bundle cannot be built or does not run.
         """
+        _require_names(self.plans)
         found = None if self.whole is None else self._studied(measurer, self.whole, progress)
         searched = None if found is None else found.found
         mixed = [] if searched is None else [searched.plan]
-        plans = _distinct([FP32, *self.plans, *mixed])
+        plans = _distinct([*self.plans, *mixed], self.shipped)
         shown = progress(plans, label="Measuring plans", total=len(plans))
         measured = tuple(measurer.measure(plan) for plan in shown)
         sensitivities = () if found is None else found.sensitivities
@@ -88,12 +92,25 @@ class Survey:
         )
 
 
-def _distinct(plans: Sequence[PrecisionPlan]) -> list[PrecisionPlan]:
-    """Of plans that do the same, the first."""
+def _require_names(plans: Sequence[PrecisionPlan]) -> None:
+    """A name stands for one plan in a report."""
+    known = {FP32.name: FP32.digest()}
+    for plan in plans:
+        if plan.name == MIXED or known.setdefault(plan.name, plan.digest()) != plan.digest():
+            raise UsageError(
+                f"there are two plans {plan.name}",
+                why="a report tells plans apart by their names",
+                fix="change `name` in the plan's file",
+            )
+
+
+def _distinct(plans: Sequence[PrecisionPlan], shipped: str | None) -> list[PrecisionPlan]:
+    """FP32, and of plans that do the same the first; what ships is measured even if it is FP32."""
     found: dict[str, PrecisionPlan] = {}
     for plan in plans:
         found.setdefault(plan.digest(), plan)
-    return list(found.values())
+    exact = found.pop(FP32.digest(), FP32)
+    return [FP32, *([exact] if exact.name == shipped else []), *found.values()]
 
 
 def _described(report: Report, measurer: Measurer, plans: Sequence[PrecisionPlan]) -> Report:

@@ -60,9 +60,7 @@ def _shape(value: Any) -> list[int | None]:
     return [d.dim_value if d.HasField("dim_value") else None for d in dims]
 
 
-def _size(
-    model: Any, node: Any, known: dict[str, Any], partly: dict[str, list[int | None]]
-) -> Any:
+def _size(model: Any, node: Any, known: dict[str, Any], partly: dict[str, list[int | None]]) -> Any:
     """The whole numbers that a node gives; None where they vary or are none."""
     if node.op_type == "Shape" and node.output[0] in partly:
         dims = partly[node.output[0]]

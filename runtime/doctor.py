@@ -14,11 +14,14 @@ from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from runtime import machine
-from runtime.engines.settings import ON_PROCESSOR, EngineSettings
+from runtime.engines.settings import AUTO, ON_PROCESSOR, EngineSettings
 from runtime.errors import SgmnError
+
+if TYPE_CHECKING:
+    from runtime.engines.selection import Selection
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -72,7 +75,7 @@ Check = Callable[[], Iterator[Finding]]
 def examine(
     bundle: Path,
     speech_model: Path | None = None,
-    engine: EngineSettings = ON_PROCESSOR,
+    engine: EngineSettings = AUTO,
     *,
     host: str = HOST,
     port: int = PORT,
@@ -177,18 +180,15 @@ def check_memory() -> Iterator[Finding]:
         yield Finding("memory", "ok", detail)
 
 
-_UNUSED_GPU = "this version runs the network on the processor"
-
-
 def check_gpu() -> Iterator[Finding]:
     """NVIDIA GPU and TensorRT, without loading either: TensorRT without a driver can crash."""
     found = machine.gpus()
     yield Finding("gpu", "ok", "; ".join(found) or "none; the processor runs the network")
     if found and find_spec("tensorrt") is None:
-        yield Finding("tensorrt", "ok", f"not installed; {_UNUSED_GPU}")
+        fix = "install NVIDIA TensorRT; a Jetson has it from JetPack"
+        yield Finding("tensorrt", "warn", "not installed; its engines cannot be used", fix)
     elif found:
-        installed = machine.package_version("tensorrt") or "installed"
-        yield Finding("tensorrt", "ok", f"{installed}; {_UNUSED_GPU}")
+        yield Finding("tensorrt", "ok", machine.package_version("tensorrt") or "installed")
 
 
 def check_onnxruntime(engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding]:
@@ -198,7 +198,7 @@ def check_onnxruntime(engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding
     from runtime.engines.sessions import CPU, NAMES
 
     available = onnxruntime.get_available_providers()
-    asked = NAMES[engine.provider]
+    asked = NAMES[engine.without_engines.provider]
     if asked != CPU and asked not in available:
         fix = "install onnxruntime-gpu in place of onnxruntime, or take --provider cpu"
         yield Finding("providers", "fail", f"{asked} is not among {available}", fix)
@@ -212,15 +212,30 @@ def check_onnxruntime(engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding
 def check_bundle(folder: Path, engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding]:
     """Every byte of the bundle is what its manifest says, its submodules load, and on what."""
     from runtime.bundle.reader import open_bundle
+    from runtime.engines.probe import probe
     from runtime.network import Network
 
     bundle = open_bundle(folder)
     about = bundle.manifest
     detail = f"{about.name} {about.version}, {about.precision}, sha256 {bundle.digest} in {folder}"
     yield Finding("bundle", "ok", detail)
-    with Network.open(folder, engine) as network:
+    with Network.open(folder, engine.without_engines) as network:
         used = sorted(set(network.providers.values()))
         yield Finding("network", "ok", f"{len(network.providers)} submodules on {', '.join(used)}")
+    if engine.tries_engines:
+        yield engines_finding(probe(folder, engine.fallback), has_gpu=bool(machine.gpus()))
+
+
+def engines_finding(selection: Selection, *, has_gpu: bool) -> Finding:
+    """Whether TensorRT engines run the network, and whether they could."""
+    detail = f"{selection.label}: {'; '.join((selection.detail, *selection.warnings))}"
+    if selection.outcome == "refused":
+        return Finding("engines", "fail", detail, selection.fix)
+    # A bundle for the processor, or a machine without a GPU, does what it is meant to.
+    meant = selection.reason == "no-graphs" or not has_gpu
+    if selection.outcome == "fallback":
+        return Finding("engines", "ok" if meant else "warn", detail, selection.fix)
+    return Finding("engines", "warn" if selection.warnings else "ok", detail)
 
 
 def check_speech(asked: Path | None) -> Iterator[Finding]:

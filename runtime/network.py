@@ -16,9 +16,9 @@ from runtime.catalog.catalog import CatalogReader, ItemVectors, PhotoVector
 from runtime.catalog.publisher import PhotoPublisher
 from runtime.engines.chain import DeviceChain
 from runtime.engines.engine import Engine, TensorSpec
-from runtime.engines.engine_set import EngineSet
 from runtime.engines.opening import EngineFactory, onnxruntime_engine
-from runtime.engines.settings import ON_PROCESSOR, EngineSettings
+from runtime.engines.selection import Choice, Selection
+from runtime.engines.settings import GPU_BATCH, ON_PROCESSOR, EngineSettings
 from runtime.lifecycle import Closable
 from runtime.memory import EncodedFrame, FrameWindow, window
 from runtime.text import TextTokenizer, item_text
@@ -73,7 +73,7 @@ class Network(Closable):
         engines: one open engine for every submodule name; closed with the network.
         tokenizer: the bundle's tokenizer.
         batch: pictures of one run of the frame encoder.
-        engine_set: of the engines, where they share a device; closed with the network.
+        choice: why these engines; what shares a device is closed with the network.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Network(Closable):
         tokenizer: TextTokenizer,
         *,
         batch: int = 1,
-        engine_set: EngineSet | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self.bundle = bundle
         self._batch = batch
-        self._engine_set = engine_set
+        self._choice = choice
         self._engines = dict(engines)
         self._tokenizer = tokenizer
         specs = {spec.name: spec for spec in self._engines["query_head"].inputs}
@@ -115,17 +115,41 @@ class Network(Closable):
             BundleError: the bundle is missing, damaged or of another schema version.
             EngineError: a submodule does not load, or not on what was asked for.
         """
-        bundle = open_bundle(folder)
+        return cls.of(open_bundle(folder), settings, make_engine)
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        settings: EngineSettings = ON_PROCESSOR,
+        make_engine: EngineFactory = onnxruntime_engine,
+        *,
+        choice: Choice | None = None,
+    ) -> Network:
+        """Load the submodules of a verified bundle.
+
+        Args:
+            bundle: verified.
+            settings: what runs it where no engines were chosen.
+            make_engine: likewise, chooses the engine of each submodule.
+            choice: of `runtime.engines.selection.choose_engines`.
+
+        Raises:
+            EngineError: a submodule does not load, or not on what was asked for.
+        """
         manifest = bundle.manifest
         tokenizer = TextTokenizer.load(
             bundle.folder / manifest.text.tokenizer, manifest.text.max_tokens
         )
+        if choice is not None and choice.engine_set is not None:
+            found = choice.engine_set.engines
+            return cls(bundle, found, tokenizer, batch=GPU_BATCH, choice=choice)
         with ExitStack() as opened:
             engines = {
                 name: opened.enter_context(make_engine(bundle, name, settings))
                 for name in SUBMODULES
             }
-            network = cls(bundle, engines, tokenizer, batch=settings.batch)
+            network = cls(bundle, engines, tokenizer, batch=settings.batch, choice=choice)
             opened.pop_all()
             return network
 
@@ -162,7 +186,24 @@ class Network(Closable):
 
     def chain(self, catalog: CatalogReader) -> DeviceChain | None:
         """Steps that stay on one device; None where the engines do not share one."""
-        return None if self._engine_set is None else self._engine_set.chain(catalog)
+        engine_set = None if self._choice is None else self._choice.engine_set
+        return None if engine_set is None else engine_set.chain(catalog)
+
+    @property
+    def selection(self) -> Selection | None:
+        """Why these engines run it; None where ONNX Runtime was asked for by name."""
+        return None if self._choice is None else self._choice.selection
+
+    def adopt(self, choice: Choice) -> None:
+        """Take other engines of the same bundle and close those it has.
+
+        On the thread that uses the network, between two steps. Chains of the old ones are closed.
+        """
+        if choice.engine_set is None:
+            raise ValueError("there are no engines to adopt")
+        self.close()
+        self._choice, self._batch = choice, GPU_BATCH
+        self._engines = dict(choice.engine_set.engines)
 
     def encode_frames(
         self, images: npt.NDArray[np.uint8], times_s: Sequence[float]
@@ -264,8 +305,8 @@ class Network(Closable):
         """Free all engines."""
         for engine in self._engines.values():
             engine.close()
-        if self._engine_set is not None:
-            self._engine_set.close()
+        if self._choice is not None and self._choice.engine_set is not None:
+            self._choice.engine_set.close()
 
     def _frame_features(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """Pictures [N, S, S, 3], encoded a batch at a time: cls [N, C], tokens [N, P, D]."""

@@ -40,7 +40,7 @@ class Rounds:
     """
 
     count: int
-    warmup: int = 3
+    warmup: int = 2
     seed: int = 0
     limit_s: float = math.inf
 

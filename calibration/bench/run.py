@@ -57,7 +57,7 @@ class Settings:
     sampled: Sampled = field(default_factory=Sampled)
     seed: int = 0
 
-    def rounds_of(self, count: int, warmup: int = 3) -> Rounds:
+    def rounds_of(self, count: int, warmup: int = 2) -> Rounds:
         """So many rounds, within the limit."""
         return Rounds(count, warmup, self.seed, self.limit_s)
 

@@ -54,7 +54,7 @@ COLUMNS = ("plan", "R@1", "change", "p50 ms", "p95 ms", "times FP32", "MB", "bud
     help="Products of the catalog that steps are timed with.",
 )
 @click.option("--gate", is_flag=True, help="Fail when the bundle that ships misses its budget.")
-@click.option("--quick", is_flag=True, help="Fewer steps, blocks and ways to calibrate.")
+@click.option("--quick", is_flag=True, help="Fewer steps, fewer calibrations, no times of blocks.")
 @json_option
 def report(
     bundle: Path,

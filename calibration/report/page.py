@@ -38,7 +38,7 @@ def page(
         files: names of the files beside the page.
         command: that made the report; may be empty.
     """
-    roles = _roles(report)
+    roles, detailed = _roles(report), in_detail(report)
     return render(
         PACKAGE,
         "page.html.j2",
@@ -56,8 +56,8 @@ def page(
         parts=SUBMODULES,
         outputs=_outputs(report),
         has_energy=any(one.energy_j is not None for one in report.measurements),
-        shown=in_detail(report)[0],
-        changes=[(one, illustrated(one, pictures)) for one in in_detail(report)],
+        shown=detailed[0] if detailed else report.reference,
+        changes=[(one, illustrated(one, pictures)) for one in detailed],
         complaints=answers(report),
         facts=_facts(report),
         files=files,

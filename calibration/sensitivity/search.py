@@ -18,6 +18,10 @@ from calibration.records.search import Move, SearchStep
 from calibration.records.sensitivity import Sensitivity
 from export.precision.plan import PrecisionPlan
 from models.evaluation.metrics import Estimate
+from runtime.catalog.progress import Progress, no_progress
+
+MIXED = "mixed"
+"""Name of the plan that the search finds."""
 
 COSINE = 0.99
 """Mean cosine of query vectors that a plan must keep."""
@@ -49,6 +53,7 @@ class Search:
         budget: of R@1.
         cosine: mean cosine of query vectors to FP32's that a plan must keep.
         name: of the plan found.
+        progress: shows progress.
     """
 
     measurer: Measurer
@@ -56,7 +61,8 @@ class Search:
     sensitivities: Sequence[Sensitivity]
     budget: Budget
     cosine: float = COSINE
-    name: str = "mixed"
+    name: str = MIXED
+    progress: Progress = no_progress
     _steps: list[SearchStep] = field(default_factory=list, init=False)
 
     def run(self) -> Found:
@@ -69,14 +75,15 @@ class Search:
         slow = [one for one in blocks if is_slower(one)]
         plan, met = self._begin(slow)
         held: list[Sensitivity] = []
-        for one in blocks:
+        quick = [one for one in blocks if one not in slow]
+        for one in self.progress(quick, label="Holding blocks back", total=len(quick)):
             if met:
                 break
-            if one not in slow:
-                plan, met, better = self._hold(plan, one)
-                held += [one] if better else []
+            plan, met, better = self._hold(plan, one)
+            held += [one] if better else []
         # The last one held is what met the budget: only those before it may be too many.
-        for one in reversed(held[:-1] if met else []):
+        spare = list(reversed(held[:-1])) if met else []
+        for one in self.progress(spare, label="Releasing blocks", total=len(spare)):
             plan = self._release(plan, one)
         return Found(plan, met, tuple(self._steps))
 

@@ -76,4 +76,5 @@ def study(
     found = sweep(measurer, whole, effort, progress)
     if budget is None:
         return Study(whole, found, None)
-    return Study(whole, found, Search(measurer, whole, found, budget, cosine).run())
+    search = Search(measurer, whole, found, budget, cosine, progress=progress)
+    return Study(whole, found, search.run())

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.samples import Samples
-from runtime.bundle.manifest import SUBMODULES, Tensor
+from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import Bundle
 from runtime.catalog.progress import Progress
 from runtime.engines.engine import Engine, TensorSpec
@@ -144,7 +144,3 @@ def _ask(network: Network, frames: list[EncodedFrame], texts: Sequence[str]) -> 
         queries.append(network.query(clip, None))
         queries.append(network.query(clip[: 1 + number % length], heard))
     return queries
-
-
-def _specs(tensors: Sequence[Tensor]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(t.name, t.dtype, t.shape) for t in tensors)

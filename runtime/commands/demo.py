@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runtime.commands.engines import engines_told
 from runtime.commands.options import bundle_option, engine_options, speech_model_option
 from runtime.commands.output import json_option, note, print_json, progress, table
 from runtime.commands.speech import NO_MODEL
@@ -97,16 +98,16 @@ def _headless(
     from runtime.demo.player import answers
     from runtime.demo.report import COLUMNS, as_dict, row
     from runtime.matcher import Matcher
-    from runtime.network import Network
+    from runtime.opening import open_network
 
     with ExitStack() as opened:
-        network = opened.enter_context(Network.open(bundle, engine))
+        network = opened.enter_context(open_network(bundle, engine))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         recognizer = opened.enter_context(demo_recognizer(model))
         playing = answers(store, Matcher(network, catalog), recognizer)
         found = list(progress(playing, label="Playing clips", total=len(store.clips)))
         if as_json:
-            print_json(as_dict(found, network, model))
+            print_json({**as_dict(found, network, model), "engines": engines_told(network)})
             return
     correct = sum(answer.correct for answer in found)
     table(f"{correct} of {len(found)} clips answered correctly", COLUMNS, map(row, found))
@@ -127,7 +128,7 @@ def _page(
     from runtime.kiosk.engine import engine_info
     from runtime.kiosk.hub import Hub
     from runtime.kiosk.shelf import Shelf
-    from runtime.network import Network
+    from runtime.opening import open_network
 
     hub, shelf, choice = Hub(), Shelf(), Choice(len(store.clips))
     with ExitStack() as opened:
@@ -136,7 +137,7 @@ def _page(
         note(f"The demo is on {page.url} until Ctrl-C.")
         if open_browser:
             _open_browser(page.url)
-        network = opened.enter_context(Network.open(bundle, engine))
+        network = opened.enter_context(open_network(bundle, engine))
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         shelf.fill(catalog)
         hub.change(engine=engine_info(network), catalog_items=len(catalog.items()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runtime.commands.options import bundle_option, engine_options, speech_model_option
-from runtime.commands.output import json_option, print_json
+from runtime.commands.output import json_option, note, print_json
 
 if TYPE_CHECKING:
     from runtime.doctor import Finding
@@ -21,18 +21,31 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 @bundle_option
 @speech_model_option
 @engine_options
+@click.option(
+    "--clear-crashes", is_flag=True, help="Try TensorRT engines again that were left alone."
+)
 @json_option
 def doctor(
-    bundle_folder: Path | None, speech_model: Path | None, engine: EngineSettings, as_json: bool
+    bundle_folder: Path | None,
+    speech_model: Path | None,
+    engine: EngineSettings,
+    clear_crashes: bool,
+    as_json: bool,
 ) -> int:
-    """Check packages, processor, GPU, bundle, speech model, folders and port.
+    """Check packages, processor, GPU, bundle, engines, speech model, folders and port.
 
     Exit code 0 if nothing failed, 1 otherwise; warnings do not count.
     """
     from runtime.bundle.current import bundle_in_use
     from runtime.doctor import examine, healthy
 
-    findings = examine(bundle_folder or bundle_in_use(), speech_model, engine)
+    folder = bundle_folder or bundle_in_use()
+    if clear_crashes:
+        from runtime.bundle.reader import open_bundle
+        from runtime.engines.selection import crash_guard
+
+        note(f"Forgot {crash_guard(open_bundle(folder)).clear()} crashes.")
+    findings = examine(folder, speech_model, engine)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})
     else:

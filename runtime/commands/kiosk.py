@@ -50,6 +50,11 @@ _DEFAULT_MICROPHONE = "default"
 @speech_model_option
 @bundle_option
 @engine_options
+@click.option(
+    "--rebuild/--no-rebuild",
+    default=True,
+    help="Build TensorRT engines that are missing or do not fit. Default: yes.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of the page.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: a free one."
@@ -63,6 +68,7 @@ def kiosk(
     speech_model: Path | None,
     bundle_folder: Path | None,
     engine: EngineSettings,
+    rebuild: bool,
     host: str,
     port: int,
     no_page: bool,
@@ -85,10 +91,11 @@ def kiosk(
     from runtime.kiosk.engine import engine_info
     from runtime.kiosk.hub import Hub
     from runtime.kiosk.live import LiveLoop
+    from runtime.kiosk.renewal import Renewal, open_or_build
     from runtime.kiosk.shelf import Shelf
     from runtime.kiosk.signals import ends_on_sigterm
     from runtime.matcher import Matcher
-    from runtime.network import Network
+    from runtime.opening import open_network
 
     hub, shelf = Hub(), Shelf()
     with ExitStack() as opened:
@@ -96,10 +103,22 @@ def kiosk(
         if not no_page:
             page = opened.enter_context(_page(hub, shelf, host, port))
             note(f"The page is on {page.url}")
-        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use(), engine))
+        folder = bundle_folder or bundle_in_use()
+        network = opened.enter_context(
+            open_or_build(folder, engine, note) if rebuild else open_network(folder, engine)
+        )
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
 
+        matcher = Matcher(network, catalog)
+
+        def adopted() -> None:
+            matcher.reset()
+            hub.change(engine=engine_info(network))
+
+        renewal = Renewal(network, adopted, note)
+
         def refresh() -> None:
+            renewal.refresh()
             if catalog.refresh():
                 hub.change(catalog_items=len(catalog.items()))
 
@@ -108,12 +127,14 @@ def kiosk(
         loop = LiveLoop(
             ReopeningCamera(lambda: LiveCamera(camera), on_state=_teller("Camera")),
             _ears(microphone, speech_model, hub),
-            Matcher(network, catalog),
+            matcher,
             hub,
             _printer(as_json),
             refresh=refresh,
             on_stale=lambda why: note(f"Catalog not refreshed: {why}"),
         )
+        if rebuild:
+            opened.enter_context(renewal)
         opened.enter_context(loop)
         loop.wait()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runtime.commands.engines import engines_told
 from runtime.commands.options import (
     bundle_option,
     catalog_option,
@@ -60,22 +61,24 @@ def match(
     from runtime.capture.clip import VideoClip
     from runtime.catalog.sqlite_catalog import SqliteCatalog
     from runtime.matcher import Matcher
-    from runtime.network import Network
+    from runtime.opening import open_network
     from runtime.playback import play
 
     # A clip that cannot be played is said at once, before anything is loaded.
     info = VideoClip(clip).probe()
     with ExitStack() as opened:
-        network = opened.enter_context(Network.open(bundle_folder or bundle_in_use(), engine))
+        network = opened.enter_context(open_network(bundle_folder or bundle_in_use(), engine))
+        told = engines_told(network)
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
         words = opened.enter_context(_words(clip, text, wav, no_speech, speech_model))
         moments = play(clip, words, Matcher(network, catalog))
         seen = [moment.without_picture() for moment in (moments if as_json else _told(moments))]
     _note_if_cut(clip, info, seen[-1].step.time_s)
     if as_json:
-        print_json(_as_dict(seen))
+        print_json({**_as_dict(seen), "engines": told})
     else:
         _print_answer(seen)
+        click.echo(f"Engines: {told['label']} ({', '.join(told['providers'])})")
 
 
 def _words(

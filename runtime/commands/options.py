@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-PROVIDERS = ("cpu", "cuda", "ort-tensorrt")
+PROVIDERS = ("auto", "tensorrt", "cpu", "cuda", "ort-tensorrt")
 FALLBACKS = ("forbid", "allow")
 """As in `runtime.engines.settings`, which help need not load."""
 
@@ -47,9 +47,12 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--provider",
         type=click.Choice(PROVIDERS),
-        default="cpu",
+        default="auto",
         show_default=True,
-        help="What runs the network; ort-tensorrt is TensorRT inside ONNX Runtime.",
+        envvar="SGMN_PROVIDER",
+        show_envvar=True,
+        help="What runs the network. tensorrt: the engines of `sgmn build`; auto: those where they "
+        "can be used, else the processor; ort-tensorrt: TensorRT inside ONNX Runtime.",
     )
     @click.option(
         "--threads",
@@ -61,15 +64,20 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--fallback",
         type=click.Choice(FALLBACKS),
-        default="forbid",
-        show_default=True,
-        help="Whether the processor may run what the provider lacks.",
+        envvar="SGMN_FALLBACK",
+        show_envvar=True,
+        help="Whether the processor may run what the provider cannot. Default: allow with "
+        "--provider auto, else forbid.",
     )
     @wraps(command)
     def with_settings(*args: Any, provider: Any, threads: int, fallback: Any, **rest: Any) -> Any:
         from runtime.engines.settings import EngineSettings
 
-        engine = EngineSettings(provider, threads=threads, fallback=fallback)
+        engine = EngineSettings(
+            provider,
+            threads=threads,
+            fallback=fallback or ("allow" if provider == "auto" else "forbid"),
+        )
         return command(*args, engine=engine, **rest)
 
     return with_settings

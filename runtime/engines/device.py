@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from runtime.engines.cuda.cuda import Cuda
-from runtime.errors import EngineError
+from runtime.errors import EngineError, GpuError
 from runtime.lifecycle import Openable
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Device(Openable):
     Args:
         cuda: not open yet.
         ordinal: number of the device.
-        on_settled: called once, after `SETTLED_RUNS` runs.
+        on_settled: called once, on the thread of the device, after `SETTLED_RUNS` runs.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Device(Openable):
         self._ordinal = ordinal
         self._on_settled = on_settled
         self._runs = 0
+        self._failed = False
         self._thread: int | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
@@ -44,6 +45,11 @@ class Device(Openable):
     def runs(self) -> int:
         """Runs so far of all that runs here."""
         return self._runs
+
+    @property
+    def failed(self) -> bool:
+        """Whether the GPU has failed since it was opened."""
+        return self._failed
 
     def open(self) -> Device:
         """Start the thread and open the device on it, unless it is open.
@@ -76,7 +82,12 @@ class Device(Openable):
                     "the GPU is not open", why="it was closed", fix="open the bundle again"
                 )
             waiting = self._pool.submit(job, *arguments)
-        return waiting.result()
+        try:
+            return waiting.result()
+        except GpuError as error:
+            # Memory runs short when something is opened, which then is done without.
+            self._failed = self._failed or error.reason != "out-of-memory"
+            raise
 
     def count_run(self) -> None:
         """Note that something ran to its end."""

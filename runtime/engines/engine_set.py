@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from runtime.catalog.catalog import CatalogReader
 from runtime.engines.chain import DeviceChain
+from runtime.engines.crash_guard import CrashGuard
 from runtime.engines.device import Device
 from runtime.engines.native import Kernels
 from runtime.engines.tensorrt_engine import TensorRtEngine
@@ -20,11 +21,17 @@ class EngineSet(Closable):
         device: open.
         engines: by submodule, open on the device.
         kernels: of the native library; None where it has not been built.
+        guard: told how this start ends.
     """
 
     def __init__(
-        self, device: Device, engines: Mapping[str, TensorRtEngine], kernels: Kernels | None
+        self,
+        device: Device,
+        engines: Mapping[str, TensorRtEngine],
+        kernels: Kernels | None,
+        guard: CrashGuard | None = None,
     ) -> None:
+        self._guard = guard
         self.engines = dict(engines)
         self._device = device
         self._kernels = kernels
@@ -63,10 +70,20 @@ class EngineSet(Closable):
 
     def close(self) -> None:
         """Free everything; legal in every state."""
-        self._close_chain()
-        for engine in self.engines.values():
-            engine.close()
-        self._device.close()
+        try:
+            self._close_chain()
+            for engine in self.engines.values():
+                engine.close()
+            self._device.close()
+        finally:
+            self._leave_guard()
+
+    def _leave_guard(self) -> None:
+        if self._guard is not None:
+            if self._device.failed:
+                self._guard.fail()
+            else:
+                self._guard.close()
 
     def _close_chain(self) -> None:
         if self._chain is not None:

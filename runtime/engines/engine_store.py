@@ -4,6 +4,7 @@
 
     <engines>/<digest of the bundle>/<Fingerprint.key()>/<submodule>.<precision>.plan
                                                          <submodule>.<precision>.plan.json
+    <engines>/timing/<Fingerprint.key()>.cache
 
 They lie outside the bundle, which is signed and never changes, and for each GPU and release of
 TensorRT apart, so that an update of either finds none rather than the wrong ones. `sgmn build`
@@ -12,7 +13,10 @@ writes the side-car after its plan: a plan without one is not finished and does 
 
 from __future__ import annotations
 
+import glob
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +24,7 @@ from runtime import machine
 from runtime.bundle.files import sync, write_durably
 from runtime.engines.cuda.question import Gpu
 from runtime.engines.fingerprint import EngineRecord, Fingerprint, read_record, side_car
+from runtime.errors import EngineError
 
 LOCK: Final = "build.lock"
 
@@ -35,12 +40,18 @@ class EngineStore:
 
     def __init__(self, root: Path, bundle: str, fingerprint: Fingerprint) -> None:
         self.fingerprint = fingerprint
+        self._root = root
         self.folder = root / bundle / fingerprint.key()
 
     @property
     def lock(self) -> Path:
         """The file that is locked while engines are being built here."""
         return self.folder / LOCK
+
+    @property
+    def timing_cache(self) -> Path:
+        """What TensorRT measured on this machine, for builds of every bundle."""
+        return self._root / "timing" / f"{self.fingerprint.key()}.cache"
 
     def plan(self, submodule: str, precision: str) -> Path:
         """The plan file of a submodule, which need not be there."""
@@ -57,17 +68,34 @@ class EngineStore:
         plan = self.plan(submodule, precision)
         return read_record(plan) if side_car(plan).exists() else None
 
-    def put(self, plan: bytes, record: EngineRecord) -> Path:
-        """Write an engine; a power cut leaves the old one, the new one, or none that counts.
+    def elsewhere(self, submodule: str, precision: str) -> Iterator[tuple[Path, EngineRecord]]:
+        """Engines of other bundles for this machine; a new bundle often keeps most graphs."""
+        for folder in sorted(self._root.glob(f"*/{glob.escape(self.folder.name)}")):
+            plan = folder / self.plan(submodule, precision).name
+            if folder == self.folder or not side_car(plan).exists():
+                continue
+            with suppress(EngineError):  # whose engine it is will tell
+                yield plan, read_record(plan)
+
+    def put(self, built: Path, record: EngineRecord) -> Path:
+        """Give a finished plan its place, and its record.
+
+        A power cut leaves the old engine, the new one, or none that counts.
+
+        Args:
+            built: the plan, in a folder within this one; it is moved.
+            record: its side-car.
 
         Raises:
             OSError: the disk is full or the folder cannot be written.
         """
         place = self.plan(record.submodule, record.precision_asked)
+        sync(built)
         # Without its old record first: the new plan must never stand beside it.
         side_car(place).unlink(missing_ok=True)
         sync(self.folder)
-        write_durably(place, plan)
+        built.replace(place)
+        sync(self.folder)
         write_durably(side_car(place), (record.model_dump_json(indent=2) + "\n").encode())
         return place
 

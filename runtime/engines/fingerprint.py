@@ -61,6 +61,12 @@ class EngineRecord(_Record):
     precision_found: dict[str, int] = Field(
         default_factory=dict, description="layers of the built engine by precision"
     )
+    fell_back: tuple[str, ...] = Field(
+        default=(), description="products in another precision than asked for, allowed by the user"
+    )
+    timing_cache_sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{64}$", description="of what TensorRT had measured"
+    )
     build_seconds: float = Field(ge=0)
     peak_memory_bytes: int = Field(ge=0)
     parity: list[dict[str, Any]] = Field(default_factory=list)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
-Provider = Literal["cpu", "cuda", "ort-tensorrt"]
+Provider = Literal["auto", "tensorrt", "cpu", "cuda", "ort-tensorrt"]
 Fallback = Literal["forbid", "allow"]
 
 GPU_BATCH: Final = 16
@@ -18,9 +18,12 @@ class EngineSettings:
     """What runs the network, and with how much of the machine.
 
     Attributes:
-        provider: ``cpu``, ``cuda``, or ``ort-tensorrt``, which is TensorRT inside ONNX Runtime.
+        provider: ``tensorrt``, the engines of ``sgmn build``; ``auto``, those where they can be
+            used; or what ONNX Runtime has: ``cpu``, ``cuda``, and ``ort-tensorrt``, which is
+            TensorRT inside it.
         threads: of one run on the processor; 0 for as many as this process may use cores.
-        fallback: whether the processor may run the operations that the provider lacks. What it
+        fallback: whether the processor may run what the provider cannot: all of the network where
+            there are no engines, or single operations that ONNX Runtime's providers lack. What it
             runs is told in any case (`runtime.engines.engine.Engine.provider`).
         device: number of the GPU.
         cache: where TensorRT keeps what it built; None to build anew at every start.
@@ -31,6 +34,16 @@ class EngineSettings:
     fallback: Fallback = "forbid"
     device: int = 0
     cache: Path | None = None
+
+    @property
+    def tries_engines(self) -> bool:
+        """Whether the engines of ``sgmn build`` are to be used."""
+        return self.provider in ("auto", "tensorrt")
+
+    @property
+    def without_engines(self) -> EngineSettings:
+        """What holds where they cannot be used: ONNX Runtime on the processor."""
+        return replace(self, provider="cpu") if self.tries_engines else self
 
     @property
     def thread_count(self) -> int:
@@ -49,3 +62,6 @@ class EngineSettings:
 
 ON_PROCESSOR: Final = EngineSettings()
 """What holds where nothing was asked for."""
+
+AUTO: Final = EngineSettings("auto", fallback="allow")
+"""TensorRT engines where they can be used, else the processor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ class TensorRtEngine(Openable):
 
     Args:
         name: the submodule's name.
-        plan: the file, already verified.
+        plan: the file.
         inputs: the specs that the bundle's manifest promises.
         outputs: likewise.
         device: open before and closed after this.
         runtime: made for the same device.
+        sha256: hex digest that the file must have; None trusts it as it is.
     """
 
     def __init__(
@@ -42,8 +44,11 @@ class TensorRtEngine(Openable):
         outputs: tuple[TensorSpec, ...],
         device: Device,
         runtime: TensorRtRuntime,
+        *,
+        sha256: str | None = None,
     ) -> None:
         self._name = name
+        self._sha256 = sha256
         self._plan = plan
         self._inputs = inputs
         self._outputs = outputs
@@ -143,15 +148,7 @@ class TensorRtEngine(Openable):
             self._device.call(self._close)
 
     def _open(self) -> None:
-        try:
-            plan = self._plan.read_bytes()
-        except OSError as error:
-            raise GpuError(
-                f"the engine of {self._name} cannot be read",
-                reason="damaged",
-                why=f"{self._plan.name}: {error.strerror}",
-                fix="run `sgmn build`",
-            ) from error
+        plan = self._verified()
         try:
             self._buffers = Buffers(self._device.cuda)
             self._engine = self._runtime.load(plan)
@@ -159,9 +156,38 @@ class TensorRtEngine(Openable):
             if self._context is None:
                 raise self._runtime.failure(f"{self._name} has no room to run")
             self._allocate(self._buffers)
+        except (AttributeError, TypeError, RuntimeError) as error:
+            self._close()
+            raise self._unknown(error) from error
         except BaseException:
             self._close()
             raise
+
+    def _verified(self) -> bytes:
+        """The plan's bytes, the very ones that were compared with their digest."""
+        try:
+            plan = self._plan.read_bytes()
+        except OSError as error:
+            raise self._damaged(f"{self._plan.name}: {error.strerror}") from error
+        if self._sha256 not in (None, hashlib.sha256(plan).hexdigest()):
+            raise self._damaged(f"{self._plan.name} does not have the digest in its side-car")
+        return plan
+
+    def _unknown(self, error: Exception) -> GpuError:
+        return GpuError(
+            f"the {self._name} cannot be opened in TensorRT {self._runtime.version}",
+            reason="tensorrt",
+            why=f"its Python module behaves in another way ({type(error).__name__}: {error})",
+            fix="use TensorRT 8.6, 10 or 11, or update sgmn-edge",
+        )
+
+    def _damaged(self, why: str) -> GpuError:
+        return GpuError(
+            f"the engine of the {self._name} cannot be used",
+            reason="damaged",
+            why=why,
+            fix="run `sgmn build`",
+        )
 
     def _allocate(self, buffers: Buffers) -> None:
         found = read_bindings(

@@ -29,6 +29,11 @@ def load_tensorrt() -> Any:
         ) from error
 
 
+def memory_ran_out(said: str) -> bool:
+    """Whether what TensorRT said means that there was not enough memory."""
+    return any(words in said.lower() for words in _MEMORY_WORDS)
+
+
 class TensorRtRuntime:
     """Loads plans. Used on the thread of the device, and kept as long as what it loaded.
 
@@ -65,7 +70,7 @@ class TensorRtRuntime:
     def failure(self, what: str) -> GpuError:
         """The error for a call that failed, with what TensorRT said of it."""
         said = "; ".join(self._messages) or "TensorRT gives no reason"
-        short = any(words in said.lower() for words in _MEMORY_WORDS)
+        short = memory_ran_out(said)
         reason: GpuReason = "out-of-memory" if short else "tensorrt"
         fix = "end other programs that use the GPU" if short else "run `sgmn build`"
         return GpuError(what, reason=reason, why=said, fix=fix)

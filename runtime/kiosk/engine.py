@@ -7,7 +7,14 @@ from runtime.network import Network
 
 
 def engine_info(network: Network) -> EngineInfo:
-    """Provider, precision and bundle of an open network."""
+    """Provider, precision and bundle of an open network, and why it is that provider."""
     manifest = network.bundle.manifest
     providers = " + ".join(sorted(set(network.providers.values())))
-    return EngineInfo(providers, manifest.precision, f"{manifest.name} {manifest.version}")
+    selection = network.selection
+    return EngineInfo(
+        providers,
+        manifest.precision,
+        f"{manifest.name} {manifest.version}",
+        "" if selection is None else selection.label,
+        "" if selection is None else selection.detail,
+    )

@@ -81,7 +81,8 @@ class _Answers:
 
     async def readyz(self, request: Request) -> Response:
         reasons = list(self._hub.screen.obstacles())
-        body = {"ready": not reasons, "reasons": reasons}
+        engine = self._hub.screen.engine.selection
+        body = {"ready": not reasons, "reasons": reasons, "engine": engine}
         return JSONResponse(body, status_code=503 if reasons else 200, headers=_NEVER_STORED)
 
     async def status(self, request: Request) -> Response:

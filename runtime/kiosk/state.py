@@ -51,11 +51,15 @@ class EngineInfo:
         provider: what really runs the submodules, e.g. ``onnxruntime:CPUExecutionProvider``.
         precision: the bundle's precision plan, e.g. ``fp32``.
         bundle: name and version of the bundle.
+        selection: outcome of the selection, e.g. ``tensorrt`` or ``fallback:no-driver``.
+        detail: the device, or why it is not TensorRT.
     """
 
     provider: str = ""
     precision: str = ""
     bundle: str = ""
+    selection: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)

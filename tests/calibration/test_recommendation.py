@@ -69,7 +69,7 @@ def test_fp32_stays_where_all_else_misses_the_budget() -> None:
 
 
 def test_ties_in_time_are_decided_by_accuracy_then_size() -> None:
-    quick, exact = _plan("quick", 0.50, r1=0.80), _plan("exact", 0.53, r1=0.82)
+    quick, exact = _plan("quick", 0.50, total_bytes=9), _plan("exact", 0.53, r1=0.82)
     found = _chosen(quick, exact)
     assert found.plan.name == "exact"
     assert "As fast, as far as the intervals tell: quick" in found.reasons[-1]

@@ -14,6 +14,8 @@ from calibration.records.json import from_json, to_json
 from calibration.records.report import Report
 from calibration.sensitivity.sweep import Effort
 from calibration.survey import Survey
+from export.precision.plan import SubmodulePlan
+from runtime.errors import UsageError
 from tests.calibration.measurement.made_up_plans import BLOCKS, INT8, measurer_of
 from tests.export.conftest import Exported
 from tests.models.made_up_bank import quiet
@@ -92,3 +94,15 @@ def test_without_blocks_only_plans_are_measured(exported: Exported, place: Path)
     found = replace(_survey(), whole=None).run(measurer, quiet)
     assert [one.plan.name for one in found.measurements] == ["fp32", "ships"]
     assert (found.sensitivities, found.comparisons, found.search) == ((), (), ())
+
+
+@pytest.mark.parametrize("name", ["ships", "fp32", "mixed"])
+def test_a_name_stands_for_one_plan(
+    exported: Exported, place: Path, made: Report, name: str
+) -> None:
+    measurer, builder, _ = measurer_of(exported, place, NOISE, SAVES)
+    other = replace(INT8, name=name, submodules={"frame_encoder": SubmodulePlan("int8", BLOCKS)})
+    plans = [replace(INT8, name="ships"), other]
+    with pytest.raises(UsageError, match=f"two plans {name}"):
+        replace(_survey(), plans=plans).run(measurer, quiet)
+    assert builder.built == []

@@ -76,12 +76,13 @@ def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.status, found.detail) == ("warn", "0.5 GiB available of 4.0 GiB")
 
 
-def test_a_gpu_is_named_and_said_to_be_unused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_without_tensorrt_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "gpus", lambda: ["H1, 550, 1 MiB, 9.0"])
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
     gpu, tensorrt = doctor.check_gpu()
     assert gpu.detail == "H1, 550, 1 MiB, 9.0"
-    assert tensorrt.detail == "not installed; this version runs the network on the processor"
+    assert (tensorrt.status, bool(tensorrt.fix)) == ("warn", True)
+    assert tensorrt.detail == "not installed; its engines cannot be used"
 
 
 def test_tensorrt_is_never_imported() -> None:
@@ -160,7 +161,7 @@ def test_the_table_shows_each_fix_and_the_exit_code(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     findings = [Finding("a", "ok", "fine"), Finding("b", "warn", "so [so]", "do this")]
-    monkeypatch.setattr(doctor, "examine", lambda *_: findings)
+    monkeypatch.setattr(doctor, "examine", lambda *_, **__: findings)
     assert cli.main(["doctor"], standalone_mode=False) == 0
     shown = capsys.readouterr().out
     assert "so [so]" in shown
@@ -171,7 +172,7 @@ def test_the_table_shows_each_fix_and_the_exit_code(
 def test_the_table_cuts_nothing_off(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "examine", lambda *_: [Finding("a", "ok", "0123456789" * 20)])
+    monkeypatch.setattr(doctor, "examine", lambda *_, **__: [Finding("a", "ok", "0123456789" * 20)])
     cli.main(["doctor"], standalone_mode=False)
     shown = capsys.readouterr().out
     assert "".join(c for c in shown if c.isdigit()).startswith("0123456789" * 20)

@@ -50,12 +50,12 @@ def test_a_paired_change_is_small_where_the_same_clips_fail() -> None:
 
 
 def test_rank_changes_are_those_that_fell_worst_first(exported: Exported) -> None:
-    before = _sheet(_answer(1), _answer(3, "plum"), _answer(2, "red-milk"))
+    before = _sheet(_answer(1), _answer(2, "plum"), _answer(2, "red-milk"))
     after = _sheet(_answer(2), _answer(4, "plum"), _answer(1, "red-milk"))
     found = agreement(after, before, RULE, exam_of(exported)).rank_changes
     assert [(one.product_id, one.before, one.after) for one in found] == [
         ("pear", 1, 2),
-        ("plum", 3, 4),
+        ("plum", 2, 4),
     ]
     assert (found[0].title, found[0].named_id) == ("Green Pear", "red-milk")
     assert found[0].named_title == "Red Milk"

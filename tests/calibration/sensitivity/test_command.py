@@ -93,6 +93,16 @@ def test_two_do_not_work_in_one_folder(exported: Exported, tmp_path: Path) -> No
     lock.release()
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    exported: Exported, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(StorageError, match="cannot write into"):
+        CliRunner().invoke(
+            sensitivity, _words(exported, tmp_path / "taken" / "out"), catch_exceptions=False
+        )
+
+
 def test_killed_it_goes_on(exported: Exported, out: Path, tmp_path: Path) -> None:
     """Killed once it remembers something; the next run ends as one that was never killed."""
     script = (

@@ -78,6 +78,9 @@ class ColourNetwork:
     def encode_photos(self, images: Any) -> list[PhotoVector]:
         return [PhotoVector(_colour(image)) for image in images]
 
+    def chain(self, catalog: Any) -> None:
+        return None
+
     def rerank(self, query: Any, items: Any, nodes: Any, scores: Any) -> Any:
         return scores
 

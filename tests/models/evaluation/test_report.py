@@ -143,19 +143,15 @@ def test_figures_are_svg_of_every_question(report: Path) -> None:
 def test_dots_lie_where_confidence_meets_truth() -> None:
     """The shares 0 and 1 of the grid tell where a dot must be."""
     sure = reliability_diagram([Bin(0.4, 0.6, 3, 0.5, 0.25), Bin(0.9, 1, 1, 1, 0)])
-    assert Drawing(sure, _share).marks(BLUE) == [
+    assert Drawing(sure).marks(BLUE) == [
         pytest.approx((0.5, 0.25), abs=0.002),
         pytest.approx((1, 0), abs=0.002),
     ]
 
 
-def _share(label: str) -> float:
-    return float(label.removesuffix(" %")) / 100
-
-
 def test_the_curve_passes_through_its_points() -> None:
     drawn = risk_coverage_curve([(0.5, 0.0), (1.0, 0.25)], None)
-    assert Drawing(drawn, _share).line(BLUE, 2) == [
+    assert Drawing(drawn).line(BLUE, 2) == [
         pytest.approx(point, abs=0.002) for point in [(0, 0), (0.5, 0), (1, 0.25)]
     ]
 

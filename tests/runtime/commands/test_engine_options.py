@@ -9,10 +9,12 @@ from typing import get_args
 import onnxruntime
 import pytest
 
+from runtime import opening
 from runtime.commands.options import FALLBACKS, PROVIDERS
 from runtime.engines import sessions
 from runtime.engines.settings import EngineSettings, Fallback, Provider
 from runtime.network import Network
+from runtime.opening import open_network
 from tests.runtime.commands.conftest import Match, Said
 
 ENGINE = 6
@@ -29,7 +31,7 @@ def absent() -> str:
 
 
 def test_commands_offer_what_settings_know() -> None:
-    assert get_args(Provider) == PROVIDERS == tuple(sessions.NAMES)
+    assert get_args(Provider) == PROVIDERS == ("auto", "tensorrt", *sessions.NAMES)
     assert get_args(Fallback) == FALLBACKS
 
 
@@ -38,6 +40,16 @@ def test_a_provider_that_is_not_there_ends_match(match: Match, clip: Path, absen
     assert (said.code, said.error["code"]) == (ENGINE, "engine")
     assert sessions.NAMES[absent] in said.error["what"]
     assert "--provider cpu" in said.error["fix"]
+
+
+def test_tensorrt_engines_that_are_not_there_end_match(match: Match, clip: Path) -> None:
+    """The bundle is for the processor; asked for by name, nothing takes their place."""
+    said = match(clip, "--no-speech", "--provider", "tensorrt")
+    assert (said.code, said.error["code"]) == (ENGINE, "gpu")
+    assert said.error["what"].startswith("refused:no-graphs")
+    allowed = match(clip, "--no-speech", "--provider", "tensorrt", "--fallback", "allow")
+    assert allowed.code == 0
+    assert allowed.json["engines"]["label"] == "fallback:no-graphs"
 
 
 @pytest.mark.parametrize("command", ["demo", "kiosk"])
@@ -61,19 +73,44 @@ def test_doctor_finds_that_it_is_not_there(sgmn: Callable[..., Said], absent: st
     assert "--provider cpu" in failed["providers"]["fix"]
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, EngineSettings("auto", fallback="allow")),
+        ({"--threads": "1"}, EngineSettings("auto", threads=1, fallback="allow")),
+        ({"--provider": "cpu"}, EngineSettings("cpu")),
+        ({"--fallback": "allow", "--provider": "cpu"}, EngineSettings("cpu", fallback="allow")),
+    ],
+    ids=str,
+)
 def test_the_settings_reach_the_network(
-    match: Match, clip: Path, monkeypatch: pytest.MonkeyPatch
+    match: Match,
+    clip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: dict[str, str],
+    asked: EngineSettings,
 ) -> None:
-    asked: list[EngineSettings] = []
-    really = Network.open
+    seen: list[EngineSettings] = []
 
     def remember(folder: Path, settings: EngineSettings) -> Network:
-        asked.append(settings)
-        return really(folder, settings)
+        seen.append(settings)
+        return open_network(folder, settings)
 
-    monkeypatch.setattr(Network, "open", remember)
-    assert match(clip, "--no-speech", "--threads", "1", "--fallback", "allow").code == 0
-    assert asked == [EngineSettings("cpu", threads=1, fallback="allow")]
+    monkeypatch.setattr(opening, "open_network", remember)
+    words = [word for pair in given.items() for word in pair]
+    assert match(clip, "--no-speech", *words).code == 0
+    assert seen == [asked]
+
+
+def test_variables_stand_for_the_options(
+    match: Match, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SGMN_PROVIDER", "tensorrt")
+    assert match(clip, "--no-speech").code == ENGINE
+    monkeypatch.setenv("SGMN_FALLBACK", "allow")
+    assert match(clip, "--no-speech").json["engines"]["reason"] == "no-graphs"
+    told = match(clip, "--no-speech", "--provider", "cpu").json["engines"]
+    assert told["label"] == "asked for by name"
 
 
 def test_a_number_of_threads_below_zero_is_no_number_of_threads(

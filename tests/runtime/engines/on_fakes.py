@@ -12,10 +12,10 @@ from runtime.engines.device import Device
 from runtime.engines.engine import TensorSpec
 from runtime.engines.engine_set import EngineSet
 from runtime.engines.native import Kernels
+from runtime.engines.selection import Choice, Selection
 from runtime.engines.tensorrt_engine import TensorRtEngine
 from runtime.engines.tensorrt_runtime import TensorRtRuntime
 from runtime.network import Network
-from runtime.text import TextTokenizer
 from tests.runtime.engines.fake_cuda import FakeCuda
 from tests.runtime.engines.fake_kernels import FakeKernels
 from tests.runtime.engines.fake_tensorrt import FakeTensorRt, make_plan
@@ -64,6 +64,4 @@ def open_network(
     """The bundle as the runtime would have it on a GPU."""
     bundle = open_bundle(folder)
     engine_set = open_engines(bundle, plans, cuda, **options)  # type: ignore[arg-type]
-    text = bundle.manifest.text
-    tokenizer = TextTokenizer.load(bundle.folder / text.tokenizer, text.max_tokens)
-    return Network(bundle, engine_set.engines, tokenizer, engine_set=engine_set)
+    return Network.of(bundle, choice=Choice(Selection("tensorrt"), engine_set))

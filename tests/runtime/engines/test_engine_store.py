@@ -47,6 +47,12 @@ def _record(plan: bytes, **changes: object) -> EngineRecord:
     return EngineRecord.model_validate({**fields, **changes})
 
 
+def _put(store: EngineStore, plan: bytes) -> Path:
+    built = store.folder / "built"
+    built.write_bytes(plan)
+    return store.put(built, _record(plan))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> EngineStore:
     store = EngineStore(tmp_path, "b" * 64, HERE)
@@ -55,7 +61,7 @@ def store(tmp_path: Path) -> EngineStore:
 
 
 def test_an_engine_is_found_under_bundle_and_machine(store: EngineStore, tmp_path: Path) -> None:
-    place = store.put(b"plan", _record(b"plan"))
+    place = _put(store, b"plan")
     assert place.read_bytes() == b"plan"
     folder = tmp_path / ("b" * 64) / "trt10.3.0-sm8.7-Orin__nvgpu_-linux-aarch64"
     assert place == folder / "reranker.fp16.plan"
@@ -64,23 +70,44 @@ def test_an_engine_is_found_under_bundle_and_machine(store: EngineStore, tmp_pat
 
 
 def test_a_plan_without_a_record_does_not_count(store: EngineStore) -> None:
-    side_car(store.put(b"plan", _record(b"plan"))).unlink()
+    side_car(_put(store, b"plan")).unlink()
     assert store.record("reranker", "fp16") is None
 
 
 def test_the_old_record_never_stands_beside_a_new_plan(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.put(b"old", _record(b"old"))
+    _put(store, b"old")
     seen = []
 
     def watched(path: Path, data: bytes) -> None:
-        seen.append((path.name, store.record("reranker", "fp16")))
+        plan = store.plan("reranker", "fp16").read_bytes()
+        seen.append((path.name, store.record("reranker", "fp16"), plan))
         path.write_bytes(data)
 
     monkeypatch.setattr("runtime.engines.engine_store.write_durably", watched)
-    store.put(b"new", _record(b"new"))
-    assert seen == [("reranker.fp16.plan", None), ("reranker.fp16.plan.json", None)]
+    _put(store, b"new")
+    assert seen == [("reranker.fp16.plan.json", None, b"new")]
+
+
+def test_a_plan_that_cannot_be_moved_leaves_none_that_counts(store: EngineStore) -> None:
+    _put(store, b"old")
+    with pytest.raises(OSError):
+        store.put(store.folder / "missing", _record(b"new"))
+    assert store.record("reranker", "fp16") == _record(b"old")
+
+
+def test_engines_of_other_bundles_are_found(store: EngineStore, tmp_path: Path) -> None:
+    other = EngineStore(tmp_path, "c" * 64, HERE)
+    other_gpu = EngineStore(tmp_path, "d" * 64, HERE.model_copy(update={"gpu": "Thor"}))
+    damaged = EngineStore(tmp_path, "e" * 64, HERE)
+    for one in (other, other_gpu, damaged):
+        one.folder.mkdir(parents=True)
+        _put(one, b"plan")
+    side_car(damaged.plan("reranker", "fp16")).write_text("{")
+    _put(store, b"plan")
+    found = list(store.elsewhere("reranker", "fp16"))
+    assert found == [(other.plan("reranker", "fp16"), _record(b"plan"))]
 
 
 def test_a_damaged_record_is_told(store: EngineStore) -> None:

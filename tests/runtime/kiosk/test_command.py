@@ -104,7 +104,11 @@ def test_a_stream_becomes_events_and_a_page_and_ctrl_c_ends_it(
     event = json.loads(running.line('"present"'))
     url = running.url()
     assert event["product_id"] in {candidate["product_id"] for candidate in event["candidates"]}
-    assert httpx.get(f"{url}/readyz").json() == {"ready": True, "reasons": []}
+    assert httpx.get(f"{url}/readyz").json() == {
+        "ready": True,
+        "reasons": [],
+        "engine": "fallback:no-graphs",
+    }
     status = httpx.get(f"{url}/status").json()
     assert (status["hearing"], status["catalog_items"]) == ("off", 48)
     code, spent = running.end()

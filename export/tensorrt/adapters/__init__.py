@@ -1,0 +1,1 @@
+"""What differs between the generations of TensorRT, a small adapter for each."""

@@ -1,0 +1,388 @@
+"""All engines of a bundle, one after the other, resuming where an earlier build stopped."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from export.tensorrt.child import Child, Watch
+from export.tensorrt.job import BuildJob, Built, Probed, ProbeJob, Progress, RunJob
+from export.tensorrt.memory import MIB, require_memory
+from export.tensorrt.parity import EngineParity, measure_parity, require_parity
+from export.tensorrt.profiles import Profile, Shape, profile
+from export.tensorrt.references import cases, reference
+from export.tensorrt.versions import check_version
+from runtime import machine
+from runtime.bundle.files import file_digest
+from runtime.bundle.manifest import SUBMODULES, Submodule
+from runtime.bundle.reader import Bundle
+from runtime.engines.cuda import Gpu, ask_driver
+from runtime.engines.engine_store import EngineStore, fingerprint_here
+from runtime.engines.fingerprint import EngineRecord
+from runtime.errors import BuildError, EngineError, StorageError
+from runtime.lock import FileLock
+from runtime.version import __version__
+
+Tell = Callable[[str], None]
+Outcome = Literal["built", "kept", "copied"]
+
+RULES = "rules-1"
+"""Stands among the flags of a record; another number makes engines be built again."""
+
+STAGING = ".building-"
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a user may choose.
+
+    Attributes:
+        out: folder of all engines.
+        exact: build the FP32 submodules instead of the graphs for TensorRT, to compare with.
+        workspace_bytes: most that one layer may use as scratch memory.
+        timing_cache: a cache made on a device of the same model, to begin with.
+        device: ordinal of the GPU.
+        allow_untested: only warn of releases that are not supported or known to fail.
+        allow_fallback: take engines in another precision than asked for.
+    """
+
+    out: Path
+    exact: bool = False
+    workspace_bytes: int = 1024 * MIB
+    timing_cache: Path | None = None
+    device: int = 0
+    allow_untested: bool = False
+    allow_fallback: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One engine.
+
+    Attributes:
+        plan: its file.
+        record: its side-car.
+        outcome: built now, kept from an earlier build, or copied from another bundle's.
+    """
+
+    plan: Path
+    record: EngineRecord
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build came to.
+
+    Attributes:
+        gpu: the device.
+        tensorrt: version.
+        folder: of the engines.
+        timing_cache: file of what TensorRT measured; can be given to devices of the same model.
+        engines: one a submodule.
+        warnings: a sentence each.
+    """
+
+    gpu: Gpu
+    tensorrt: str
+    folder: Path
+    timing_cache: Path
+    engines: tuple[Finished, ...]
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {
+            "gpu": asdict(self.gpu),
+            "tensorrt": self.tensorrt,
+            "folder": str(self.folder),
+            "timing_cache": str(self.timing_cache),
+            "engines": [
+                {"plan": str(one.plan), "outcome": one.outcome, **one.record.model_dump()}
+                for one in self.engines
+            ],
+            "warnings": list(self.warnings),
+        }
+
+
+class BundleBuilder:
+    """Builds the engines of one bundle on one GPU.
+
+    Args:
+        bundle: verified.
+        options: what the user chose.
+        tell: takes lines for people.
+        child: does the work that needs TensorRT.
+    """
+
+    def __init__(
+        self, bundle: Bundle, options: BuildOptions, tell: Tell, child: Child | None = None
+    ) -> None:
+        self._bundle = bundle
+        self._options = options
+        self._tell = tell
+        self._child = child or Child()
+        self._warnings: list[str] = []
+
+    def build(self) -> BuildReport:
+        """Build what is not there yet.
+
+        Raises:
+            BuildError: there is nothing to build from, the release of TensorRT is refused, memory
+                is short, another build is running, or an engine fails. Engines that were finished
+                before stay.
+            GpuError: there is no driver or no such device.
+            StorageError: the folder cannot be written or the disk is full.
+        """
+        graphs = self._graphs()
+        gpu = ask_driver(self._options.device)
+        probed = self._probe()
+        self._tell(f"GPU {gpu.ordinal} of {gpu.devices}: {gpu.name}, TensorRT {probed.tensorrt}")
+        for warning in check_version(
+            probed.tensorrt, gpu.compute_capability, allow_untested=self._options.allow_untested
+        ):
+            self._warn(warning)
+        fingerprint = fingerprint_here(gpu, probed.tensorrt)
+        store = EngineStore(self._options.out, self._bundle.digest, fingerprint)
+        lock = _prepared(store, self._sizes(graphs))
+        try:
+            self._check_memory(probed, graphs)
+            engines = tuple(self._engine(store, name, graphs[name]) for name in SUBMODULES)
+        finally:
+            lock.release()
+        return BuildReport(
+            gpu,
+            probed.tensorrt,
+            store.folder,
+            store.timing_cache,
+            engines,
+            tuple(self._warnings),
+        )
+
+    def _graphs(self) -> dict[str, Submodule]:
+        manifest = self._bundle.manifest
+        if not self._options.exact:
+            if manifest.tensorrt:
+                return manifest.tensorrt
+            raise BuildError(
+                "the bundle has no graphs for TensorRT",
+                why=f"{self._bundle.folder} was made for the processor",
+                fix="make them on a workstation: sgmn quantize BUNDLE --target tensorrt",
+            )
+        if any(part.precision != "fp32" for part in manifest.submodules.values()):
+            raise BuildError(
+                "the bundle has no FP32 submodules",
+                why="some of its submodules are quantized for the processor",
+                fix="give the bundle that `sgmn export` wrote",
+            )
+        return manifest.submodules
+
+    def _probe(self) -> Probed:
+        job = ProbeJob(device=self._options.device)
+        return Probed.model_validate(self._child.do("probe", job, _silent))
+
+    def _sizes(self, graphs: dict[str, Submodule]) -> list[int]:
+        return [self._bundle.manifest.files[part.file].size_bytes for part in graphs.values()]
+
+    def _check_memory(self, probed: Probed, graphs: dict[str, Submodule]) -> None:
+        require_memory(
+            max(self._sizes(graphs)),
+            self._options.workspace_bytes,
+            host_free=machine.memory_bytes()[1],
+            device_free=probed.free_bytes,
+        )
+
+    def _engine(self, store: EngineStore, name: str, part: Submodule) -> Finished:
+        shapes = profile(name, part, self._bundle.manifest)
+        found = self._kept(store, name, part, shapes) or self._copied(store, name, part, shapes)
+        if found is None:
+            with tempfile.TemporaryDirectory(prefix=STAGING, dir=store.folder) as staging:
+                found = self._built(store, name, part, shapes, Path(staging))
+        self._tell(_line(name, found))
+        return found
+
+    def _kept(
+        self, store: EngineStore, name: str, part: Submodule, shapes: Profile
+    ) -> Finished | None:
+        plan = store.plan(name, part.precision)
+        try:
+            record = store.record(name, part.precision)
+        except EngineError:
+            return None  # damaged; it is built anew
+        if record is None or not self._fits(store, plan, record, part, shapes):
+            return None
+        return Finished(plan, record, "kept")
+
+    def _copied(
+        self, store: EngineStore, name: str, part: Submodule, shapes: Profile
+    ) -> Finished | None:
+        for plan, record in store.elsewhere(name, part.precision):
+            if self._fits(store, plan, record, part, shapes):
+                with tempfile.TemporaryDirectory(prefix=STAGING, dir=store.folder) as staging:
+                    copy = Path(shutil.copyfile(plan, Path(staging) / plan.name))
+                    return Finished(store.put(copy, record), record, "copied")
+        return None
+
+    def _fits(
+        self,
+        store: EngineStore,
+        plan: Path,
+        record: EngineRecord,
+        part: Submodule,
+        shapes: Profile,
+    ) -> bool:
+        """Whether a build would come to this engine, and the plan is the one that was recorded."""
+        same = (
+            record.onnx_sha256 == self._bundle.manifest.files[part.file].sha256
+            and record.fingerprint == store.fingerprint
+            and record.precision_asked == part.precision
+            and record.profile == {name: _lists(three) for name, three in shapes.items()}
+            and RULES in record.flags
+            and (self._options.allow_fallback or not record.fell_back)
+        )
+        return same and plan.is_file() and file_digest(plan) == record.plan_sha256
+
+    def _built(
+        self, store: EngineStore, name: str, part: Submodule, shapes: Profile, staging: Path
+    ) -> Finished:
+        options, plan = self._options, staging / store.plan(name, part.precision).name
+        graph = self._bundle.folder.absolute() / part.file
+        digest = self._bundle.manifest.files[part.file].sha256
+        job = BuildJob(
+            submodule=name,
+            graph=graph,
+            graph_sha256=digest,
+            inputs=part.inputs,
+            outputs=part.outputs,
+            profile=shapes,
+            workspace_bytes=options.workspace_bytes,
+            out=plan,
+            timing_cache=store.timing_cache,
+            shipped_timing_cache=options.timing_cache and options.timing_cache.absolute(),
+            allow_fallback=options.allow_fallback,
+            device=options.device,
+        )
+        built = Built.model_validate(self._child.do("build", job, self._watch(name)))
+        for note in built.notes:
+            self._warn(note)
+        parity = self._parity(name, part, shapes, plan, staging)
+        require_parity(name, part.precision, parity)
+        record = EngineRecord(
+            submodule=name,
+            plan_sha256=file_digest(plan),
+            plan_bytes=plan.stat().st_size,
+            onnx_sha256=digest,
+            fingerprint=store.fingerprint,
+            profile={name: _lists(three) for name, three in shapes.items()},
+            flags=(*built.flags, RULES),
+            precision_asked=part.precision,
+            precision_found=built.precision_found,
+            fell_back=tuple(one[0] for one in built.fallen),
+            timing_cache_sha256=built.timing_cache_sha256,
+            build_seconds=built.build_seconds,
+            peak_memory_bytes=built.peak_memory_bytes,
+            parity=[one.as_dict() for one in parity],
+            built_with=__version__,
+        )
+        return Finished(store.put(plan, record), record, "built")
+
+    def _parity(
+        self, name: str, part: Submodule, shapes: Profile, plan: Path, staging: Path
+    ) -> list[EngineParity]:
+        tried = cases(self._bundle, name, part, shapes)
+        feeds, out = staging / "feeds.npz", staging / "outputs.npz"
+        arrays = {f"{case}/{key}": a for case, given in tried.items() for key, a in given.items()}
+        np.savez(feeds, allow_pickle=False, **arrays)
+        job = RunJob(
+            submodule=name,
+            plan=plan,
+            inputs=part.inputs,
+            outputs=part.outputs,
+            feeds=feeds,
+            out=out,
+            cases=tuple(tried),
+            device=self._options.device,
+        )
+        self._child.do("run", job, self._watch(name))
+        found: list[EngineParity] = []
+        with np.load(out, allow_pickle=False) as archive:
+            for case, given in tried.items():
+                want = reference(self._bundle.folder / part.file, part, given)
+                got = {key: archive[f"{case}/{key}"] for key in want}
+                found += measure_parity(case, want, got)
+        return found
+
+    def _watch(self, name: str) -> Watch:
+        def watch(seconds: float, progress: Progress) -> None:
+            steps = f", {progress.phase} {progress.done}/{progress.of}" if progress.phase else ""
+            self._tell(f"{name}: {seconds:.0f} s{steps}")
+
+        return watch
+
+    def _warn(self, warning: str) -> None:
+        self._warnings.append(warning)
+        self._tell(f"Warning: {warning}")
+
+
+def _prepared(store: EngineStore, sizes: list[int]) -> FileLock:
+    """The folder, made, locked, cleared and found to have room, before minutes are spent.
+
+    Raises:
+        BuildError: another build is running.
+        StorageError: it cannot be written, or the disk has no room.
+    """
+    try:
+        # For this user alone: a plan is code.
+        store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store.timing_cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(store.lock)
+        if not lock.acquire():
+            raise BuildError(
+                "these engines are being built already",
+                why=f"another build holds {store.lock}",
+                fix="wait until it has ended and run this again",
+            )
+        for left in store.folder.glob(STAGING + "*"):
+            shutil.rmtree(left)
+        free = shutil.disk_usage(store.folder).free
+    except OSError as error:
+        raise StorageError(
+            f"engines cannot be written to {store.folder}",
+            why=str(error.strerror or error),
+            fix="name another folder with --out, or set SGMN_HOME",
+        ) from error
+    needed = 2 * sum(sizes)
+    if free < needed:
+        lock.release()
+        raise StorageError(
+            f"engines cannot be written to {store.folder}",
+            why=f"{free // MIB} MiB are free, {needed // MIB} MiB are needed",
+            fix="free some space, or name another folder with --out",
+        )
+    return lock
+
+
+def _lists(three: tuple[Shape, Shape, Shape]) -> tuple[list[int], list[int], list[int]]:
+    """As the side-car has shapes."""
+    least, usual, largest = three
+    return list(least), list(usual), list(largest)
+
+
+def _line(name: str, finished: Finished) -> str:
+    record = finished.record
+    found = ", ".join(f"{n} {kind}" for kind, n in sorted(record.precision_found.items()))
+    worst = min((one["cosine"] for one in record.parity), default=1.0)
+    return (
+        f"{name}: {finished.outcome}, {record.precision_asked}, {record.plan_bytes / 1e6:.1f} MB, "
+        f"{record.build_seconds:.0f} s; layers: {found or 'unknown'}; least cosine {worst:.5f}"
+    )
+
+
+def _silent(seconds: float, progress: Progress) -> None:
+    """Says nothing: it takes a second."""

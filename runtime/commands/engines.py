@@ -1,0 +1,15 @@
+"""What commands tell of the engines that ran."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runtime.network import Network
+
+
+def engines_told(network: Network) -> dict[str, Any]:
+    """Outcome and reasons of the selection, and what really runs the submodules; JSON-ready."""
+    selection = network.selection
+    told = {"label": "asked for by name"} if selection is None else selection.as_dict()
+    return {**told, "providers": sorted(set(network.providers.values()))}
