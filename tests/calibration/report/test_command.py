@@ -156,9 +156,7 @@ def test_the_gate_refuses_what_misses_the_budget(
     assert run_guarded(report) == 0
 
 
-def test_graphs_for_tensorrt_are_judged_and_never_timed(
-    exported: Exported, tmp_path: Path
-) -> None:
+def test_graphs_for_tensorrt_are_judged_and_never_timed(exported: Exported, tmp_path: Path) -> None:
     told = _again(exported, tmp_path, "--target", "tensorrt", "--plan", "int8")
     found = from_json(Report, json.loads((tmp_path / "report.json").read_text(encoding="utf-8")))
     targets = {one.plan.name: one.plan.target for one in found.measurements}
