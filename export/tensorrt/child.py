@@ -33,12 +33,12 @@ class Child:
     """Does jobs in processes of their own, one after the other.
 
     Args:
-        command: starts a worker.
+        command: starts a worker; None for the real one.
         tick_s: seconds between two reports.
     """
 
-    def __init__(self, command: Sequence[str] = WORKER, tick_s: float = TICK_S) -> None:
-        self._command = command
+    def __init__(self, command: Sequence[str] | None = None, tick_s: float = TICK_S) -> None:
+        self._command = command or WORKER
         self._tick_s = tick_s
 
     def do(self, kind: str, job: BaseModel, watch: Watch) -> dict[str, Any]:

@@ -57,8 +57,6 @@ class FakeTensorRt:
         version: of TensorRT.
     """
 
-    TensorIOMode = TensorIOMode
-
     class ILogger:
         Severity = Severity
 
@@ -67,6 +65,7 @@ class FakeTensorRt:
 
     def __init__(self, cuda: FakeCuda, version: str = "10.3.0") -> None:
         self.__version__ = version
+        self.TensorIOMode = TensorIOMode
         self.cuda = cuda
         self.contexts = 0
         self.loaded = 0
@@ -86,7 +85,7 @@ class _Runtime:
     def deserialize_cuda_engine(self, plan: bytes) -> _Engine | None:
         self._module.cuda._check("deserialize")
         self._module.loaded += 1
-        head, _, onnx = plan.removeprefix(MAGIC).partition(b"\n")
+        head, _, onnx = bytes(plan).removeprefix(MAGIC).partition(b"\n")
         try:
             header = json.loads(head)
             if header.get("crash"):
@@ -95,7 +94,7 @@ class _Runtime:
                 raise ValueError
             session = onnxruntime.InferenceSession(onnx, _options())
         except Exception:  # noqa: BLE001 - whatever is wrong, TensorRT returns None
-            self._logger.log(Severity.ERROR, self._module.says)
+            self._logger.log(self._module.ILogger.Severity.ERROR, self._module.says)
             return None
         return _Engine(self._module, self._logger, session, header)
 
@@ -104,6 +103,8 @@ def _options() -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
+    # Fused 8-bit kernels of ONNX Runtime saturate on AVX2, which no GPU does.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return options
 
 
@@ -124,7 +125,8 @@ class _Engine:
         return list(self.nodes)[index]
 
     def get_tensor_mode(self, name: str) -> str:
-        return TensorIOMode.INPUT if name in self.inputs else TensorIOMode.OUTPUT
+        modes = self.module.TensorIOMode
+        return modes.INPUT if name in self.inputs else modes.OUTPUT
 
     def get_tensor_dtype(self, name: str) -> Any:
         kind = _TYPES[self.nodes[name].type]
@@ -141,10 +143,13 @@ class _Engine:
 
     def create_execution_context(self) -> _Context | None:
         if self.module.no_context:
-            self.logger.log(Severity.ERROR, "CUDA out of memory")
+            self._says("CUDA out of memory")
             return None
         self.module.contexts += 1
         return _Context(self)
+
+    def _says(self, message: str) -> None:
+        self.logger.log(self.module.ILogger.Severity.ERROR, message)
 
     def _sized(self, name: str, most: int) -> tuple[int, ...]:
         letters = {"L": 1 if most == 1 else 64}
@@ -169,7 +174,7 @@ class _Context:
         if allowed:
             self._shapes[name] = tuple(shape)
         else:
-            self._engine.logger.log(Severity.ERROR, f"{name} is out of the profile")
+            self._engine._says(f"{name} is out of the profile")
         return allowed
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
@@ -192,7 +197,7 @@ class _Context:
     def execute_async_v3(self, stream: int) -> bool:
         engine = self._engine
         if set(self._addresses) != set(engine.nodes) or set(self._shapes) != set(engine.inputs):
-            engine.logger.log(Severity.ERROR, "an address or a shape is missing")
+            engine._says("an address or a shape is missing")
             return False
         places = {
             name: (self._addresses[name], self.get_tensor_shape(name), self._kind(name))

@@ -1,0 +1,486 @@
+"""TensorRT with its builder: what `sgmn build` uses of it, for releases 8.6, 10 and 11.
+
+Graphs are read with the onnx package, or, where that is hidden, from descriptions made before;
+plans are those of `tests.runtime.engines.fake_tensorrt`. Classes carry the names of the real ones,
+and `tests/export/tensorrt/test_api_surface.py` holds every use of them against the real bindings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from tests.runtime.engines.fake_cuda import FakeCuda
+from tests.runtime.engines.fake_tensorrt import FakeTensorRt, _Engine, make_plan
+
+KINDS = {
+    "Conv": "CONVOLUTION",
+    "MatMul": "MATRIX_MULTIPLY",
+    "Gemm": "MATRIX_MULTIPLY",
+    "QuantizeLinear": "QUANTIZE",
+    "DequantizeLinear": "DEQUANTIZE",
+    "Cast": "CAST",
+    "Constant": "CONSTANT",
+    "Softmax": "SOFTMAX",
+    "LayerNormalization": "NORMALIZATION",
+    "Relu": "ACTIVATION",
+    "Clip": "ACTIVATION",
+    "Sigmoid": "ACTIVATION",
+    "Reshape": "SHUFFLE",
+    "Transpose": "SHUFFLE",
+    "Unsqueeze": "SHUFFLE",
+    "Squeeze": "SHUFFLE",
+    "Identity": "IDENTITY",
+    "Gather": "GATHER",
+    "Concat": "CONCATENATION",
+    "Slice": "SLICE",
+    **dict.fromkeys(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"], "ELEMENTWISE"),
+    **dict.fromkeys(["Sqrt", "Erf", "Exp", "Neg", "Abs", "Reciprocal"], "UNARY"),
+    **dict.fromkeys(["ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2"], "REDUCE"),
+}
+TYPES = {1: "FLOAT", 2: "UINT8", 3: "INT8", 6: "INT32", 7: "INT64", 9: "BOOL", 10: "HALF"}
+TOLD = {"FLOAT": "Float", "HALF": "Half", "INT8": "Int8", "UINT8": "UInt8", "INT64": "Int64"}
+OTHER = "PLUGIN_V2"
+
+
+@dataclass
+class Faults:
+    """What goes wrong, by name; JSON-ready, for a worker in another process."""
+
+    parse: bool = False
+    build: str = ""  # what TensorRT says when it builds nothing
+    precision: str = ""  # "fp32": products compute in it, whatever was asked
+    scale: float = 1.0  # all outputs are multiplied
+    opaque: bool = False  # Myelin hides all layers
+    inspector: str = ""  # "broken": JSON with a stray quote; "mute": layer names alone
+    builder: bool = False  # the factory returns None
+    crash: str = ""  # name of the call in which the process dies
+    wait: str = ""  # file whose absence ends a wait in the build
+    cache: bool = True  # whether timing caches are taken
+
+
+@dataclass
+class ITensor:
+    name: str
+    dtype: Any
+    shape: tuple[int, ...] = ()
+
+
+@dataclass
+class ILayer:
+    name: str
+    type: Any
+    inputs: list[ITensor]
+    outputs: list[ITensor]
+    precision: Any = None
+
+    @property
+    def num_inputs(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.outputs)
+
+    def get_input(self, index: int) -> ITensor:
+        return self.inputs[index]
+
+    def get_output(self, index: int) -> ITensor:
+        return self.outputs[index]
+
+
+class INetworkDefinition:
+    def __init__(self, module: FakeBuilding, flags: int) -> None:
+        self.module, self.made_with = module, flags
+        self.layers: list[ILayer] = []
+        self.inputs: list[ITensor] = []
+        self.outputs: list[ITensor] = []
+        self.onnx = b""
+
+    @property
+    def num_layers(self) -> int:
+        return len(self.layers)
+
+    @property
+    def num_inputs(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.outputs)
+
+    def get_layer(self, index: int) -> ILayer:
+        return self.layers[index]
+
+    def get_input(self, index: int) -> ITensor:
+        return self.inputs[index]
+
+    def get_output(self, index: int) -> ITensor:
+        return self.outputs[index]
+
+
+class ParserError:
+    def desc(self) -> str:
+        return "no importer for this operator"
+
+    def node(self) -> int:
+        return 7
+
+    def node_name(self) -> str:
+        return "/trunk/odd"
+
+    def node_operator(self) -> str:
+        return "Odd"
+
+
+class OnnxParser:
+    def __init__(self, module: FakeBuilding, network: INetworkDefinition) -> None:
+        self._module, self._network = module, network
+        self._errors: list[ParserError] = []
+
+    @property
+    def num_errors(self) -> int:
+        return len(self._errors)
+
+    def get_error(self, index: int) -> ParserError:
+        return self._errors[index]
+
+    def parse(self, model: bytes) -> bool:
+        self._module.called("parse")
+        if self._module.faults.parse:
+            self._errors.append(ParserError())
+            return False
+        self._network.onnx = model
+        _fill(self._network, self._module.describe(model), self._module.enums)
+        return True
+
+
+@dataclass
+class IOptimizationProfile:
+    shapes: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def set_shape(self, input: str, min: Any, opt: Any, max: Any) -> None:
+        assert all(a <= b <= c for a, b, c in zip(min, opt, max, strict=True))
+        self.shapes[input] = (tuple(min), tuple(opt), tuple(max))
+
+
+class IHostMemory(bytes):
+    pass
+
+
+class ITimingCache:
+    MAGIC = b"fake timings\n"
+
+    def __init__(self, entries: set[bytes]) -> None:
+        self.entries = entries
+
+    def combine(self, input_cache: ITimingCache, ignore_mismatch: bool) -> bool:
+        assert not ignore_mismatch
+        self.entries |= input_cache.entries
+        return True
+
+    def serialize(self) -> IHostMemory:
+        return IHostMemory(self.MAGIC + b"\n".join(sorted(self.entries)))
+
+
+class IBuilderConfig:
+    def __init__(self, module: FakeBuilding) -> None:
+        self.module = module
+        self.on: set[str] = {"TF32"}
+        self.pools: dict[str, int] = {}
+        self.profiles: list[IOptimizationProfile] = []
+        self.profiling_verbosity: Any = None
+        self.progress_monitor: Any = None
+        self.cache: ITimingCache | None = None
+
+    def set_flag(self, flag: Any) -> None:
+        self.on.add(flag.name)
+
+    def clear_flag(self, flag: Any) -> None:
+        self.on.discard(flag.name)
+
+    def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
+        self.pools[pool.name] = pool_size
+
+    def add_optimization_profile(self, profile: IOptimizationProfile) -> int:
+        self.profiles.append(profile)
+        return len(self.profiles) - 1
+
+    def create_timing_cache(self, serialized_timing_cache: bytes) -> ITimingCache | None:
+        data = bytes(serialized_timing_cache)
+        if data and not data.startswith(ITimingCache.MAGIC):
+            return None
+        return ITimingCache(set(data.removeprefix(ITimingCache.MAGIC).split(b"\n")) - {b""})
+
+    def set_timing_cache(self, cache: ITimingCache, ignore_mismatch: bool) -> bool:
+        assert not ignore_mismatch
+        if cache.entries and not self.module.faults.cache:
+            return False
+        self.cache = cache
+        return True
+
+    def get_timing_cache(self) -> ITimingCache | None:
+        return self.cache
+
+
+class Builder:
+    def __init__(self, module: FakeBuilding, logger: Any) -> None:
+        self._module, self._logger = module, logger
+
+    def create_network(self, flags: int = 0) -> INetworkDefinition:
+        self._module.network = INetworkDefinition(self._module, flags)
+        return self._module.network
+
+    def create_builder_config(self) -> IBuilderConfig:
+        self._module.config = IBuilderConfig(self._module)
+        return self._module.config
+
+    def create_optimization_profile(self) -> IOptimizationProfile:
+        return IOptimizationProfile()
+
+    def build_serialized_network(
+        self, network: INetworkDefinition, config: IBuilderConfig
+    ) -> IHostMemory | None:
+        module = self._module
+        module.called("build_serialized_network")
+        _wait(module.faults.wait)
+        severity = module.ILogger.Severity
+        if config.progress_monitor is not None:
+            _progress(config.progress_monitor)
+        if module.faults.build:
+            self._logger.log(severity.ERROR, module.faults.build)
+            return None
+        if not config.profiles and any(-1 in tensor.shape for tensor in network.inputs):
+            self._logger.log(severity.ERROR, "network has dynamic inputs, but no profile")
+            return None
+        assert config.cache is not None
+        config.cache.entries.add(hashlib.sha256(network.onnx).hexdigest().encode())
+        said = "Peak memory usage of TRT CPU/GPU memory allocators: CPU 3 MiB, GPU 40 MiB"
+        self._logger.log(severity.INFO, f"[MemUsageStats] {said}")
+        most = max((p[2][0] for c in config.profiles for p in c.shapes.values()), default=1)
+        layers = _layers(network, module.faults)
+        plan = make_plan(
+            network.onnx,
+            most=most,
+            layers=layers,
+            narrow=module.narrow,
+            scale=module.faults.scale,
+        )
+        return IHostMemory(plan)
+
+
+class EngineInspector:
+    def __init__(self, engine: Any, faults: Faults) -> None:
+        self._layers, self._faults = engine.header["layers"], faults
+
+    def get_engine_information(self, format: Any) -> str:
+        assert format.name == "JSON"
+        if self._faults.inspector == "mute":
+            return json.dumps({"Layers": [layer["Name"] for layer in self._layers]})
+        if self._faults.inspector == "broken":
+            return '{"Layers": [{"Metadata": "a " quote"}]}'
+        return json.dumps({"Layers": self._layers, "Bindings": []})
+
+    def get_layer_information(self, layer_index: int, format: Any) -> str:
+        if layer_index == 0:
+            return '{"Metadata": "a " quote"}'
+        return json.dumps(self._layers[layer_index])
+
+
+class ICudaEngine(_Engine):
+    @property
+    def num_layers(self) -> int:
+        return len(self.header["layers"])
+
+    def create_engine_inspector(self) -> EngineInspector:
+        return EngineInspector(self, self.module.faults)  # type: ignore[attr-defined]
+
+
+class Runtime:
+    def __init__(self, module: FakeBuilding, logger: Any) -> None:
+        self._module = module
+        self._inner = FakeTensorRt.Runtime(module, logger)
+
+    def deserialize_cuda_engine(self, serialized_engine: bytes) -> ICudaEngine | None:
+        self._module.called("deserialize_cuda_engine")
+        engine = self._inner.deserialize_cuda_engine(serialized_engine)
+        if engine is None:
+            return None
+        return ICudaEngine(engine.module, engine.logger, engine.session, engine.header)
+
+
+class IProgressMonitor:
+    """Release 8.6 has none."""
+
+
+class FakeBuilding(FakeTensorRt):
+    """The module.
+
+    Args:
+        cuda: what its engines run on; open when it is used.
+        version: of TensorRT, 8.6 to 11.
+        faults: what goes wrong.
+        networks: folder of descriptions by digest of the graph; else the onnx package reads it.
+    """
+
+    def __init__(
+        self,
+        cuda: FakeCuda,
+        version: str,
+        faults: Faults | None = None,
+        networks: Path | None = None,
+    ) -> None:
+        super().__init__(cuda, version)
+        self.faults = faults or Faults()
+        self.networks = networks
+        self.narrow = version.startswith("8.")
+        self.network: INetworkDefinition | None = None
+        self.config: IBuilderConfig | None = None
+        for name, members in _enums(version).items():
+            setattr(self, name, IntEnum(name, members, start=0))
+        self.enums: Any = self
+        if not self.narrow:
+            self.IProgressMonitor = IProgressMonitor
+
+    def Builder(self, logger: Any) -> Builder:
+        self.called("Builder")
+        if self.faults.builder:
+            raise TypeError("pybind11::init(): factory function returned nullptr")
+        return Builder(self, logger)
+
+    def OnnxParser(self, network: INetworkDefinition, logger: Any) -> OnnxParser:
+        return OnnxParser(self, network)
+
+    def Runtime(self, logger: Any) -> Runtime:  # type: ignore[override]
+        return Runtime(self, logger)
+
+    def describe(self, onnx: bytes) -> dict[str, Any]:
+        if self.networks is None:
+            return describe(onnx)
+        text = (self.networks / f"{hashlib.sha256(onnx).hexdigest()}.json").read_text()
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def called(self, name: str) -> None:
+        self.cuda._check(name)
+        if self.faults.crash == name:
+            os.kill(os.getpid(), 11)
+
+
+def describe(onnx: bytes) -> dict[str, Any]:
+    """Layers, inputs and outputs of a graph, JSON-ready."""
+    from onnx import ModelProto, shape_inference
+
+    graph = shape_inference.infer_shapes(ModelProto.FromString(onnx)).graph
+    values = (*graph.value_info, *graph.input, *graph.output)
+    types = {v.name: v.type.tensor_type.elem_type for v in values}
+    types.update({w.name: w.data_type for w in graph.initializer})
+    layers = [["CONSTANT", w.name, [], [w.name]] for w in graph.initializer]
+    for node in graph.node:
+        given = [name for name in node.input if name]
+        layers.append([KINDS.get(node.op_type, OTHER), node.name, given, list(node.output)])
+    return {
+        "layers": layers,
+        "types": {name: TYPES.get(kind, "FLOAT") for name, kind in types.items()},
+        "inputs": {v.name: _shape(v) for v in graph.input},
+        "outputs": {v.name: _shape(v) for v in graph.output},
+    }
+
+
+def _shape(value: Any) -> list[int]:
+    return [d.dim_value or -1 for d in value.type.tensor_type.shape.dim]
+
+
+def _fill(network: INetworkDefinition, told: dict[str, Any], enums: Any) -> None:
+    kinds = {n: getattr(enums.DataType, n) for n in {*told["types"].values(), "FLOAT"} - {"INT64"}}
+    # The oldest release has no INT64.
+    kinds["INT64"] = getattr(enums.DataType, "INT64", enums.DataType.INT32)
+    made: dict[str, ITensor] = {}
+
+    def tensor(name: str) -> ITensor:
+        kind = kinds[told["types"].get(name, "FLOAT")]
+        return made.setdefault(name, ITensor(name, kind))
+
+    for side in ("inputs", "outputs"):
+        for name, shape in told[side].items():
+            tensor(name).shape = tuple(shape)
+            getattr(network, side).append(tensor(name))
+    for kind, name, given, out in told["layers"]:
+        layer = ILayer(
+            name,
+            getattr(enums.LayerType, kind),
+            [tensor(one) for one in given],
+            [tensor(one) for one in out],
+        )
+        network.layers.append(layer)
+
+
+def _layers(network: INetworkDefinition, faults: Faults) -> list[dict[str, Any]]:
+    """As the inspector tells them: Q/DQ pairs are gone into the layers around them."""
+    if faults.opaque:
+        return [{"Name": "{ForeignNode[a...z]}", "LayerType": "Myelin", "Inputs": []}]
+    return list(_told(network, faults))
+
+
+def _told(network: INetworkDefinition, faults: Faults) -> Iterator[dict[str, Any]]:
+    pairs = {layer.outputs[0].name for layer in network.layers if layer.type.name == "DEQUANTIZE"}
+    yield {"Name": "reformat", "LayerType": "Reformat", "Inputs": [_tensor("x", "Int8")]}
+    for layer in network.layers:
+        if layer.type.name in ("CONSTANT", "QUANTIZE", "DEQUANTIZE"):
+            continue
+        product = layer.type.name in ("CONVOLUTION", "MATRIX_MULTIPLY")
+        kinds = [
+            "Int8" if t.name in pairs else TOLD.get(t.dtype.name, "Int32") for t in layer.inputs
+        ]
+        if product and faults.precision:
+            kinds = ["Row major linear FP32"]
+        yield {
+            "Name": f"w + {layer.name}/Q + {layer.name} + {layer.name}/after",
+            "LayerType": "CaskConvolution" if product else "PointWiseV2",
+            "Inputs": [_tensor("in", kind) for kind in kinds],
+            "Outputs": [],
+        }
+
+
+def _tensor(name: str, kind: str) -> dict[str, Any]:
+    return {"Name": name, "Location": "Device", "Dimensions": [1], "Format/Datatype": kind}
+
+
+def _progress(monitor: Any) -> None:
+    monitor.phase_start("Building Engine", None, 3)
+    monitor.phase_start("Tactic Selection", "Building Engine", 2)
+    for step in range(2):
+        assert monitor.step_complete("Tactic Selection", step)
+    monitor.phase_finish("Tactic Selection")
+    assert monitor.step_complete("Building Engine", 0)
+    monitor.phase_finish("Building Engine")
+
+
+def _wait(file: str) -> None:
+    """Until a file is gone, so that a test can look at a build in its midst."""
+    import time
+
+    while file and Path(file).exists():
+        time.sleep(0.02)
+
+
+def _enums(version: str) -> dict[str, list[str]]:
+    old, new = version.startswith("8."), version.startswith("11.")
+    flags = ["TF32", "REFIT"]
+    flags += [] if new else ["FP16", "INT8", "OBEY_PRECISION_CONSTRAINTS"]
+    return {
+        "BuilderFlag": flags,
+        "NetworkDefinitionCreationFlag": ["EXPLICIT_BATCH"] if old else ["OTHER", "STRONGLY_TYPED"],
+        "MemoryPoolType": ["WORKSPACE"],
+        "ProfilingVerbosity": ["LAYER_NAMES_ONLY", "DETAILED"],
+        "LayerInformationFormat": ["ONELINE", "JSON"],
+        "DataType": ["FLOAT", "HALF", "INT8", "INT32", "BOOL", "UINT8"]
+        + ([] if old else ["INT64"]),
+        "LayerType": sorted({*KINDS.values(), OTHER, "POOLING", "SCALE"}),
+    }
