@@ -46,6 +46,16 @@ def engines_folder() -> Path:
     return home() / "engines"
 
 
+def state_folder() -> Path:
+    """Where short notes of running programs lie, such as of crashes; not made here.
+
+    The folder that a systemd unit's ``StateDirectory`` makes, since a service may read the folder
+    of `home` only; else one in it.
+    """
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given) if os.path.isabs(given) else home() / "state"
+
+
 def keys_folder() -> Path:
     """Where the public keys lie whose signatures this device trusts; not made here."""
     return home() / "keys"

@@ -31,6 +31,11 @@ class CrashGuard(Closable):
         self._folder = folder
         self._held: tuple[Path, int] | None = None
 
+    @property
+    def folder(self) -> Path:
+        """Where the starts are noted."""
+        return self._folder
+
     def crashes(self) -> int:
         """How many starts crashed since one last settled."""
         return sum(1 for _ in self._crashed())

@@ -27,7 +27,7 @@ from runtime.engines.settings import Fallback
 from runtime.engines.tensorrt_engine import TensorRtEngine
 from runtime.engines.tensorrt_runtime import TensorRtRuntime, load_tensorrt
 from runtime.errors import GpuError, GpuReason
-from runtime.home import engines_folder, home
+from runtime.home import engines_folder, state_folder
 
 Outcome = Literal["tensorrt", "rebuilt", "fallback", "refused"]
 
@@ -79,7 +79,7 @@ class Machine:
     load_tensorrt: Callable[[], Any] = load_tensorrt
     kernels: Callable[[], Kernels | None] = find_kernels
     engines: Callable[[], Path] = engines_folder
-    state: Callable[[], Path] = home
+    state: Callable[[], Path] = state_folder
 
 
 HERE = Machine()
@@ -200,6 +200,6 @@ def _require_no_crash_loop(guard: CrashGuard) -> None:
         raise GpuError(
             "the TensorRT engines are left alone",
             reason="crash-loop",
-            why=f"the last {crashes} starts with them crashed",
-            fix="run `sgmn doctor --clear-crashes` to try them again",
+            why=f"the last {crashes} starts with them crashed, as noted in {guard.folder}",
+            fix="run `sgmn doctor --clear-crashes`, or remove that folder, to try them again",
         )

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import StorageError
-from runtime.home import bundles_folder, engines_folder, home, keys_folder
+from runtime.home import bundles_folder, engines_folder, home, keys_folder, state_folder
 
 
 @pytest.fixture(autouse=True)
 def unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SGMN_HOME", "XDG_DATA_HOME"):
+    for name in ("SGMN_HOME", "XDG_DATA_HOME", "STATE_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -50,6 +50,14 @@ def test_a_user_without_home_is_told_the_variable(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Path, "home", homeless)
     with pytest.raises(StorageError, match="SGMN_HOME"):
         home()
+
+
+def test_a_service_keeps_its_notes_where_it_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SGMN_HOME", "/kept")
+    assert state_folder() == Path("/kept/state")
+    for given in ("/var/lib/sgmn", "/var/lib/sgmn:/var/lib/other"):
+        monkeypatch.setenv("STATE_DIRECTORY", given)
+        assert state_folder() == Path("/var/lib/sgmn")
 
 
 def test_all_lie_in_one_folder(monkeypatch: pytest.MonkeyPatch) -> None:

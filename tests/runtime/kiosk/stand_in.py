@@ -12,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime.bundle.manifest import Decision, PublishRule
+from runtime.bundle.reader import Bundle
 from runtime.catalog.catalog import Item, ItemVectors
 from runtime.catalog.feed import read_feed
 from runtime.catalog.publisher import PhotoPublisher
 from runtime.decision import SHOWN_CANDIDATES, Hysteresis, confidences, verdict
 from runtime.demo.store import shipped_store
+from runtime.engines.selection import Choice, Selection
+from runtime.engines.settings import EngineSettings
 from runtime.events import Candidate
 from runtime.matcher import Step
 
@@ -35,9 +38,17 @@ class ColourNetwork:
         manifest=SimpleNamespace(name="colours", version="1", preset="test", precision="none"),
     )
 
+    selection: Selection | None = None
+
     @classmethod
-    def open(cls, folder: Path, **options: Any) -> ColourNetwork:
+    def open(cls, folder: Path, *options: Any) -> ColourNetwork:
         return cls()
+
+    @classmethod
+    def of(cls, bundle: Bundle, settings: EngineSettings, *, choice: Choice) -> ColourNetwork:
+        network = cls()
+        network.selection = choice.selection
+        return network
 
     def __enter__(self) -> ColourNetwork:
         return self

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import runtime.matcher
-import runtime.network
+import runtime.opening
 from runtime.commands.main import main
 from tests.runtime.kiosk.stand_in import ColourMatcher, ColourNetwork
 
 if __name__ == "__main__":
-    runtime.network.Network = ColourNetwork  # type: ignore[misc,assignment]
+    runtime.opening.Network = ColourNetwork  # type: ignore[misc,assignment]
     runtime.matcher.Matcher = ColourMatcher  # type: ignore[misc,assignment]
     main()

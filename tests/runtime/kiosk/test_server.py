@@ -131,10 +131,12 @@ def test_an_image_that_is_gone_is_not_found(tmp_path: Path) -> None:
 
 def test_readiness_has_reasons(client: TestClient, hub: Hub) -> None:
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (503, {"ready": False, "reasons": ["starting"]})
-    hub.change(phase=Phase.LIVE)
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "reasons": ["starting"], "engine": ""}
+    hub.change(phase=Phase.LIVE, engine=EngineInfo(selection="fallback:no-driver"))
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"ready": True, "reasons": []})
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "reasons": [], "engine": "fallback:no-driver"}
     hub.change(phase=Phase.CAMERA_LOST)
     assert client.get("/readyz").json()["reasons"] == ["camera lost"]
 
