@@ -55,5 +55,4 @@ def accuracy(lab: Lab, tell: Tell, preset: str, precision: str) -> None:
         no_progress,
         open_network=lambda _: lab.network(preset, precision),
     )
-    answer = found.answers[0]
-    tell(clips=len(answer.predictions), gallery=answer.gallery, **found.as_dict())
+    tell(**found.as_dict())

@@ -1,7 +1,7 @@
 """A lab whose GPU and TensorRT are made up; also the process of a section on one.
 
-``python -m tests.calibration.gpu_check.fake_lab``: as `calibration.gpu_check.child`. The environment
-variable FAKE_LAB holds JSON: what `FakeGpu` takes.
+``python -m tests.calibration.gpu_check.fake_lab`` is as `calibration.gpu_check.child`. The variable
+FAKE_LAB holds JSON: what `FakeGpu` takes.
 """
 
 from __future__ import annotations
