@@ -85,13 +85,18 @@ def write_plan(path: Path, plan: PrecisionPlan) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
+    write_durably(path, plan_text(plan).encode())
+
+
+def plan_text(plan: PrecisionPlan) -> str:
+    """A plan as TOML."""
     fields = plan.as_dict()
     submodules, calibration = fields.pop("submodules"), fields.pop("calibration")
     tables = {f"submodules.{name}": values for name, values in submodules.items()}
     text = _pairs(fields)
     for name, values in {"calibration": calibration, **tables}.items():
         text += f"\n[{name}]\n{_pairs(values)}"
-    write_durably(path, text.encode())
+    return text
 
 
 def _pairs(fields: Mapping[str, Any]) -> str:

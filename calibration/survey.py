@@ -60,7 +60,7 @@ class Survey:
         found = None if self.whole is None else self._studied(measurer, self.whole, progress)
         searched = None if found is None else found.found
         mixed = [] if searched is None else [searched.plan]
-        plans = _distinct([FP32, *self.plans, *mixed])
+        plans = _distinct([*self.plans, *mixed], self.shipped)
         shown = progress(plans, label="Measuring plans", total=len(plans))
         measured = tuple(measurer.measure(plan) for plan in shown)
         sensitivities = () if found is None else found.sensitivities
@@ -104,12 +104,13 @@ def _require_names(plans: Sequence[PrecisionPlan]) -> None:
             )
 
 
-def _distinct(plans: Sequence[PrecisionPlan]) -> list[PrecisionPlan]:
-    """Of plans that do the same, the first."""
+def _distinct(plans: Sequence[PrecisionPlan], shipped: str | None) -> list[PrecisionPlan]:
+    """FP32, and of plans that do the same the first; what ships is measured even if it is FP32."""
     found: dict[str, PrecisionPlan] = {}
     for plan in plans:
         found.setdefault(plan.digest(), plan)
-    return list(found.values())
+    exact = found.pop(FP32.digest(), FP32)
+    return [FP32, *([exact] if exact.name == shipped else []), *found.values()]
 
 
 def _described(report: Report, measurer: Measurer, plans: Sequence[PrecisionPlan]) -> Report:
@@ -126,7 +127,7 @@ def _described(report: Report, measurer: Measurer, plans: Sequence[PrecisionPlan
         seeds={
             "bootstrap": SEED,
             "likeness": measurer.seed,
-            "steps": measurer.conditions.seed,
+            **({} if measurer.conditions is None else {"steps": measurer.conditions.seed}),
             **{f"calibration of {plan.name}": plan.calibration.seed for plan in plans},
         },
         digests={

@@ -15,6 +15,9 @@ FloatArray = npt.NDArray[np.float64]
 BLOCK = 8
 """Steps that are drawn together: what disturbs one step disturbs its neighbours."""
 
+LEAST_BLOCKS = 10
+"""Of fewer blocks every draw would be much the same, and look sure."""
+
 
 def latency(times: StepTimes) -> Latency:
     """Percentiles of a plan's steps and, where another's took turns with them, the ratio."""
@@ -60,7 +63,7 @@ def _estimate(
     arrays = [np.asarray(one, np.float64) for one in series]
     count = len(arrays[0])
     value = float(figure(*arrays))
-    width = min(BLOCK, count)
+    width = max(1, min(BLOCK, count // LEAST_BLOCKS))
     blocks = -(-count // width)
     starts = np.random.default_rng(SEED).integers(0, count - width + 1, (RESAMPLES, blocks))
     places = (starts[..., None] + np.arange(width)).reshape(RESAMPLES, -1)[:, :count]

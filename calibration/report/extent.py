@@ -34,5 +34,5 @@ class Extent:
 
 FULL = Extent()
 QUICK = Extent(
-    rounds=60, warm_up=10, blocks=Effort(judged=0, rounds=20), counts=(16, 64), judged=False
+    rounds=60, warm_up=10, blocks=Effort(judged=0, rounds=0), counts=(16, 64), judged=False
 )

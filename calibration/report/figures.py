@@ -9,6 +9,16 @@ from calibration.report.plots.calibrations import calibrations
 from calibration.report.plots.pareto import pareto
 from models.evaluation.page.reliability import reliability_diagram
 
+NAMES = (
+    "pareto-p50.svg",
+    "pareto-p95.svg",
+    "block-likeness.svg",
+    "block-time.svg",
+    "calibration.svg",
+    "reliability-before.svg",
+    "reliability-after.svg",
+)
+
 
 def figures(report: Report) -> dict[str, str]:
     """SVG files; those without figures to show are left out."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from calibration.measurement.builder import plan_of
 from calibration.plans import PlanOptions, chosen_plan
+from calibration.survey import MIXED
 from export.precision.plan import PrecisionPlan, Target
 from runtime.bundle.reader import open_bundle
-from runtime.errors import UsageError
 
 DEFAULT: dict[Target, tuple[str, ...]] = {
     "cpu": ("fp16", "fp16-heads", "int8-text", "int8", "int8-encoders", "int8-all"),
@@ -32,25 +32,17 @@ def asked_plans(names: Sequence[str], preset: str, target: Target) -> list[Preci
         target: of all plans.
 
     Raises:
-        UsageError: there is no such plan, a file is not one for the target, or two have one name.
+        UsageError: there is no such plan, or a file is not one for the target.
     """
     options = PlanOptions(target=target)
-    plans = [chosen_plan(name, preset, options) for name in names or DEFAULT[target]]
-    called = [plan.name for plan in plans]
-    twice = sorted({name for name in called if called.count(name) > 1})
-    if twice:
-        raise UsageError(
-            f"two plans are called {twice[0]}",
-            why="a report tells plans apart by their names",
-            fix='give each its own `name = "..."`',
-        )
-    return plans
+    return [chosen_plan(name, preset, options) for name in names or DEFAULT[target]]
 
 
 def shipped_bundle(bundle: Path | None, others: Iterable[PrecisionPlan]) -> dict[str, Path]:
     """The bundle that ships, if one was given, by what its plan is called in the report.
 
-    That is as it calls itself, unless another plan is called so and does something else.
+    That is as it calls itself, unless another plan is called so and does something else, or the
+    search will call its own so.
 
     Raises:
         BundleError: the bundle is damaged.
@@ -63,5 +55,7 @@ def shipped_bundle(bundle: Path | None, others: Iterable[PrecisionPlan]) -> dict
         return {SHIPPED: bundle}
     name = str(note["plan"]["name"])
     plan = plan_of(manifest, name)
-    alike = all(one.digest() == plan.digest() for one in others if one.name == name)
+    alike = name != MIXED and all(
+        one.digest() == plan.digest() for one in others if one.name == name
+    )
     return {name if alike else SHIPPED: bundle}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from calibration.measurement.workplace import Workplace
-from calibration.plans import write_plan
 from calibration.records.report import Report
 from calibration.report.pictures import ClipPictures
 from calibration.report.write import write_report
 from calibration.survey import Survey
 from runtime.catalog.progress import Progress
-
-RECOMMENDED = "recommended.toml"
 
 
 def run(place: Workplace, survey: Survey, progress: Progress, command: str = "") -> Report:
@@ -30,6 +27,5 @@ def run(place: Workplace, survey: Survey, progress: Progress, command: str = "")
         found = survey.run(measurer, progress)
         exam = measurer.exam
         images = {item.id: item.image for item in exam.items.values()}
-        write_plan(place.out / RECOMMENDED, found.recommendation.plan)
         write_report(place.out, found, ClipPictures(exam.clips, exam.root, images), command)
     return found

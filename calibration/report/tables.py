@@ -14,19 +14,29 @@ from runtime.bundle.manifest import SUBMODULES
 
 Row = dict[str, Any]
 
+NAMES = (
+    "plans.csv",
+    "questions.csv",
+    "likeness.csv",
+    "sensitivity.csv",
+    "calibration.csv",
+    "search.csv",
+    "rank-changes.csv",
+)
+
 
 def csv_files(report: Report) -> dict[str, str]:
     """Tables by file name; one without rows is left out."""
-    tables: dict[str, Iterable[Row]] = {
-        "plans.csv": plan_rows(report),
-        "questions.csv": _questions(report),
-        "likeness.csv": _likeness(report),
-        "sensitivity.csv": _sensitivities(report),
-        "calibration.csv": _comparisons(report),
-        "search.csv": _search(report),
-        "rank-changes.csv": _rank_changes(report),
-    }
-    listed = {name: list(rows) for name, rows in tables.items()}
+    tables: tuple[Iterable[Row], ...] = (
+        plan_rows(report),
+        _questions(report),
+        _likeness(report),
+        _sensitivities(report),
+        _comparisons(report),
+        _search(report),
+        _rank_changes(report),
+    )
+    listed = {name: list(rows) for name, rows in zip(NAMES, tables, strict=True)}
     return {name: csv_text(rows) for name, rows in listed.items() if rows}
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _path = click.Path(path_type=Path)
 _count = click.IntRange(min=0)
 
-BLOCKS = ("block", "cosine alone", "held", "R@1 alone", "ms saved", "ms saved held", "KB saved")
+BLOCKS = ("block", "cosine", "held", "R@1", "ms saved", "held ms", "KB saved")
 VISITS = ("move", "block", "cosine", "R@1", "accepted", "why")
 
 
@@ -147,9 +147,8 @@ def _show(found: Study) -> None:
         [_block(one) for one in found.sensitivities],
     )
     click.echo(
-        "cosine: mean, of query vectors to FP32's; alone: only this block is INT8; held: "
-        "everything else is, with what holding it gains; ms saved: of a step, by INT8 alone, and "
-        "by holding"
+        "cosine: mean, of query vectors to FP32's, where only this block is INT8; R@1, ms and KB "
+        "likewise, ms of a step. held: everything else is INT8; what holding the block back gains"
     )
     if found.found is None:
         return
@@ -161,7 +160,7 @@ def _show(found: Study) -> None:
 def _block(one: Sensitivity) -> tuple[str, ...]:
     alone, held = one.alone, one.held
     return (
-        one.name,
+        one.block or f"all of\n{one.submodule}",
         _cosine(alone.query_cosine),
         "-" if held is None else f"{held.query_cosine.mean:.4f}\n{held.cosine_change:+.4f}",
         _points(alone.r1_change),

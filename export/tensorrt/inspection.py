@@ -114,10 +114,11 @@ def require_precision(submodule: str, found: Found, asked: Mapping[str, Precisio
         more = len(named) - _NAMED_AT_MOST
         why = "; ".join(named[:_NAMED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
     elif not found.layers.get("opaque"):
-        for precision in ("int8", "fp16"):
-            count = sum(wanted == precision for wanted in asked.values())
-            if count and not found.layers.get(precision):
-                why = f"the graph asks {precision} of {count} products, the engine has none"
+        count: Counter[str] = Counter(asked.values())
+        missing = [p for p in ("int8", "fp16") if count[p] and not found.layers.get(p)]
+        why = "; ".join(
+            f"the graph asks {p} of {count[p]} products, the engine has none" for p in missing
+        )
     if why:
         raise BuildError(
             f"the engine of {submodule} is not in the precision that was asked for",

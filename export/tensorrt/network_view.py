@@ -85,8 +85,9 @@ class NetworkView:
         """Whether one input is computed within a product and all others are stored."""
         if self._kind(layer) not in FUSED:
             return False
-        others = [given for given in _inputs(layer) if given.name not in inside]
-        return len(others) < len(_inputs(layer)) and all(self._is_stored(o.name) for o in others)
+        others = [given.name for given in _inputs(layer) if given.name not in inside]
+        one = len(others) == len(_inputs(layer)) - 1
+        return one and all(self._is_stored(name) for name in others)
 
     def _is_pair(self, tensor: str) -> bool:
         maker = self._source(tensor)

@@ -16,3 +16,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)  # noqa: T201 - click may not be loaded yet
         sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ kiosk.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -74,13 +75,13 @@ class Rebuild(Openable):
 
     @property
     def told(self) -> str:
-        """The last line that it printed."""
+        """The last line that it printed; of an error as JSON, what and why."""
         if self._output is None or self._output.closed:
             return ""
         size = self._output.seek(0, 2)
         self._output.seek(max(0, size - _TOLD_BYTES))
         lines = self._output.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return _in_words(lines[-1].strip()) if lines else ""
 
     def wait(self) -> State:
         """Wait until it ends."""
@@ -101,9 +102,17 @@ class Rebuild(Openable):
             self._output.close()
 
 
+def _in_words(line: str) -> str:
+    try:
+        error = json.loads(line)["error"]
+        return f"{error['what']}: {error['why']}"
+    except (ValueError, KeyError, TypeError):
+        return line
+
+
 def build_command(bundle: Path) -> list[str]:
     """``sgmn build`` of this very installation."""
-    return [sys.executable, "-m", "runtime.commands.entry", "build", "--bundle", str(bundle)]
+    return [sys.executable, "-m", "runtime.commands.entry", "build", str(bundle), "--json"]
 
 
 def _politely() -> list[str]:

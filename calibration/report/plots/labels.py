@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 GAP = 11.0
 FARTHEST = 8
+LONGEST = 24
+"""Letters of a name that are written."""
+
 LEADER = 1.5
 """Gaps from which on a thin line leads from the point to its name."""
 
@@ -34,7 +37,8 @@ def name_points(axes: Axes, points: Sequence[Point], names: Sequence[str]) -> No
     around = (window.x0, window.y0, window.x1, window.y1)
     pixels = [tuple(map(float, axes.transData.transform(point))) for point in points]
     taken = [(x - GAP / 2, y - GAP / 2, x + GAP / 2, y + GAP / 2) for x, y in pixels]
-    for point, (x, y), name in zip(points, pixels, names, strict=True):
+    shown = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names]
+    for point, (x, y), name in zip(points, pixels, shown, strict=True):
         place, box = _best(x, y, _size(axes, name), taken, around)
         taken.append(box)
         _write(axes, point, name, place)
@@ -59,7 +63,7 @@ def _choices(x: float, y: float, size: Point) -> Iterator[tuple[Place, Box]]:
 def _write(axes: Axes, point: Point, name: str, place: Place) -> None:
     across, up, far = place
     leader = {"arrowstyle": "-", "color": SOFT, "lw": 0.7, "shrinkA": 0, "shrinkB": 4}
-    axes.annotate(
+    written = axes.annotate(
         name,
         point,
         xytext=(across * far, up * far),
@@ -68,6 +72,7 @@ def _write(axes: Axes, point: Point, name: str, place: Place) -> None:
         va=_STANDING[up],
         arrowprops=leader if far > LEADER * GAP else None,
     )
+    written.set_in_layout(False)  # the places of all others are known by now
 
 
 def _size(axes: Axes, name: str) -> Point:

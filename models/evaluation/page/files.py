@@ -13,7 +13,7 @@ from typing import Any
 from runtime.bundle.files import sync, write_durably
 
 
-def write_files(folder: Path, contents: Mapping[str, str]) -> None:
+def write_files(folder: Path, contents: Mapping[str, str], earlier: Iterable[str] = ()) -> None:
     """Write texts into a folder, in place of those of an earlier report.
 
     They are first written, in full, beside their places; a disk that is full is met there. The last
@@ -22,6 +22,8 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
     Args:
         folder: is made where it does not exist.
         contents: by file name, in order.
+        earlier: names of files that an earlier report may have left; those not in ``contents`` are
+            removed.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; nothing has changed.
@@ -34,6 +36,8 @@ def write_files(folder: Path, contents: Mapping[str, str]) -> None:
             (fresh / name).chmod(0o644)
         for name in contents:
             (fresh / name).replace(folder / name)
+        for name in set(earlier) - set(contents):
+            (folder / name).unlink(missing_ok=True)
         sync(folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -10,6 +10,8 @@ import pytest
 from calibration.measurement.latency import latency, ratio, saved_ms
 from calibration.measurement.memory import own_peak, peak_memory
 from calibration.measurement.steps import Conditions, StepStopwatch, StepTimes
+from calibration.recommendation import overlap
+from models.evaluation.metrics import Estimate
 from runtime.errors import EngineError
 from tests.calibration.measurement.made_up_plans import BLOCKS, INT8, NoisyBuilder
 from tests.export.conftest import Exported
@@ -123,3 +125,14 @@ def test_saved_milliseconds_have_the_sign_of_a_gain() -> None:
 def test_one_step_is_enough_for_a_figure() -> None:
     assert latency(_times([3.0], [6.0])).ratio == ratio(_times([3.0], [6.0]))
     assert ratio(_times([3.0], [6.0])).value == 0.5
+
+
+def test_few_steps_do_not_look_sure() -> None:
+    """Ten noisy steps of plans that are equally fast: most intervals hold the truth."""
+    rng = np.random.default_rng(1)
+    found = [
+        saved_ms(_times(rng.normal(10, 1, 10).tolist(), rng.normal(10, 1, 10).tolist()))
+        for _ in range(60)
+    ]
+    held = [overlap(one, Estimate(0.0, 0.0, 0.0)) for one in found]
+    assert np.mean(held) > 0.85

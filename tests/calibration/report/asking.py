@@ -17,4 +17,4 @@ def words(exported: Exported, out: Path, *more: str) -> list[str]:
         "--out": out,
     }
     named = [str(word) for pair in places.items() for word in pair]
-    return [str(exported.bundle), *named, "--items", "20", "--quick", *more]
+    return [str(exported.bundle), *named, "--items", "20", "--quick", "--plan", "fp16", *more]

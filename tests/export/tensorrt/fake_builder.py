@@ -153,11 +153,12 @@ class OnnxParser:
 
     def parse(self, model: bytes) -> bool:
         self._module.called("parse")
-        if self._module.faults.parse:
+        described = self._module.describe(model)
+        if self._module.faults.parse or not isinstance(described, dict):
             self._errors.append(ParserError())
             return False
         self._network.onnx = model
-        _fill(self._network, self._module.describe(model), self._module.enums)
+        _fill(self._network, described, self._module.enums)
         return True
 
 
@@ -270,6 +271,7 @@ class Builder:
             most=most,
             layers=layers,
             narrow=module.narrow,
+            unfused=True,
             scale=module.faults.scale,
         )
         return IHostMemory(plan)

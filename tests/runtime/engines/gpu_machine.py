@@ -78,10 +78,13 @@ class GpuMachine:
 
     def put(self, bundle: Bundle, name: str, store: EngineStore, **header: Any) -> None:
         graph = bundle.manifest.tensorrt[name]
-        plan = make_plan((bundle.folder / graph.file).read_bytes(), **header)
+        plan = make_plan((bundle.folder / graph.file).read_bytes(), fused=True, **header)
+        self.write(bundle, name, store, plan)
+
+    def write(self, bundle: Bundle, name: str, store: EngineStore, plan: bytes) -> None:
+        """A plan with its record; not by `put`, which waits for the disk."""
         record = make_record(bundle, name, plan, store.fingerprint)
-        # Not `put`, which waits for the disk.
-        place = store.plan(name, graph.precision)
+        place = store.plan(name, bundle.manifest.tensorrt[name].precision)
         place.write_bytes(plan)
         side_car(place).write_text(record.model_dump_json())
 

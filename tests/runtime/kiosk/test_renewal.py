@@ -35,7 +35,12 @@ print("built")
 """
 STRICT = EngineSettings("tensorrt")
 SLEEP = "import time; print('at work', flush=True); time.sleep(60)"
-FAIL = "print('there is no room on the disk'); raise SystemExit(13)"
+FAIL = """
+import json
+print("at work")
+print(json.dumps({"error": {"what": "no engines", "why": "the disk is full", "fix": "free some"}}))
+raise SystemExit(13)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +119,7 @@ def test_a_build_that_fails_is_told_once_and_the_kiosk_goes_on(
     with Renewal(serving, never, told.append, gpu.machine(), _builds(FAIL, gpu)) as renewal:
         _until(lambda: renewal.refresh() is None and len(told) > 1)
         renewal.refresh()
-    assert told[1:] == ["Building engines failed: there is no room on the disk"]
+    assert told[1:] == ["Building engines failed: no engines: the disk is full"]
     assert serving.selection is not None
     assert serving.selection.label == "fallback:no-engine"
 
@@ -155,7 +160,7 @@ def test_where_nothing_may_take_their_place_engines_are_built_first(
 def test_where_that_fails_it_is_refused(bundle: Bundle, gpu: GpuMachine, told: list[str]) -> None:
     with pytest.raises(GpuError, match="refused:no-engine"):
         open_or_build(bundle.folder, STRICT, told.append, gpu.machine(), _builds(FAIL, gpu))
-    assert told[1] == "Building engines failed: there is no room on the disk"
+    assert told[1] == "Building engines failed: no engines: the disk is full"
 
 
 def test_a_closed_renewal_leaves_no_process(serving: Network, gpu: GpuMachine) -> None:
@@ -183,7 +188,7 @@ def test_a_closed_renewal_leaves_no_process(serving: Network, gpu: GpuMachine) -
 def test_a_build_is_this_installation_s_own_command(tmp_path: Path) -> None:
     command = build_command(tmp_path)
     assert command[0] == sys.executable
-    assert command[-3:] == ["build", "--bundle", str(tmp_path)]
+    assert command[-3:] == ["build", str(tmp_path), "--json"]
     never = Rebuild(tmp_path, ["true"])
     assert never.state == "failed"
     never.close()

@@ -1,0 +1,1 @@
+"""From a checkpoint to a bundle, part by part; made again is only what would come out different."""
