@@ -26,7 +26,9 @@ _presets = click.option(
     help="Network. May be given several times.",
 )
 
-QUICK = {"rounds": 20, "steps": 2_000, "sizes": (1_000, 10_000)}
+QUICK_ROUNDS, ROUNDS = 20, 100
+QUICK_STEPS, STEPS = 2_000, 10_000
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 
 @click.group(name="gpu-check")
@@ -84,6 +86,21 @@ def prepare(
     help="Folder of the engines; kept, so that a second run goes on. Default: MATERIAL-work.",
 )
 @_presets
+@click.option(
+    "--items",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Products of the catalog of a step.",
+)
+@click.option("--steps", type=click.IntRange(min=100), help="Default: 10,000, with --quick 2,000.")
+@click.option(
+    "--workspace-mib",
+    type=click.IntRange(16),
+    default=1024,
+    show_default=True,
+    help="As of sgmn build.",
+)
 @click.option("--only", "only", multiple=True, help="Sections whose names begin so.")
 @click.option("--quick", is_flag=True, help="Fewer rounds and steps, catalogs up to 10,000.")
 @click.option(
@@ -105,6 +122,9 @@ def run(
     out: Path,
     work: Path | None,
     presets: tuple[str, ...],
+    items: int,
+    steps: int | None,
+    workspace_mib: int,
     only: tuple[str, ...],
     quick: bool,
     limit_s: float,
@@ -137,8 +157,12 @@ def run(
         work=(work or material.with_name(material.name + "-work")).absolute(),
         presets=tuple(preset for preset in presets if preset in there),
         data=_data(clips, root, catalog, distractors, enrol),
+        items=items,
+        steps=steps or (QUICK_STEPS if quick else STEPS),
+        rounds=QUICK_ROUNDS if quick else ROUNDS,
+        workspace_mib=workspace_mib,
+        sizes=SIZES[:2] if quick else SIZES,
         seed=seed,
-        **(QUICK if quick else {}),  # type: ignore[arg-type]
     )
     found = run_all(job, _chosen(job, only), Runner(job, limit_s, note))
     write_durably(out, (json.dumps(found.as_dict(), indent=1) + "\n").encode())

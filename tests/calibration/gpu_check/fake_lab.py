@@ -1,20 +1,15 @@
-"""A lab whose GPU and TensorRT are made up; also the process of a section on one.
-
-``python -m tests.calibration.gpu_check.fake_lab`` is as `calibration.gpu_check.child`. The variable
-FAKE_LAB holds JSON: what `FakeGpu` takes.
-"""
+"""A lab whose GPU and TensorRT are made up, and sections for tests of the runner."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from calibration.gpu_check.child import main
-from calibration.gpu_check.job import Job, Request
+from calibration.gpu_check.job import Job
 from calibration.gpu_check.lab import Lab, Tell
 from export.tensorrt import bundle_builder, memory, worker
 from export.tensorrt.child import Child, _error
@@ -22,13 +17,12 @@ from export.tensorrt.job import Failure
 from export.tensorrt.worker import Worker, answer
 from runtime.engines.cuda import Gpu
 from runtime.engines.selection import Machine
-from runtime.errors import EngineError
+from runtime.errors import EngineError, GpuError
 from tests.export.tensorrt.fake_builder import FakeBuilding, Faults
 from tests.runtime.engines.fake_cuda import FakeCuda
 from tests.runtime.engines.fake_kernels import FakeKernels
 
-VARIABLE = "FAKE_LAB"
-COMMAND = ("-m", "tests.calibration.gpu_check.fake_lab")
+COMMAND = ("-m", "tests.calibration.gpu_check.fake_child")
 GPU = Gpu("Fake GPU", "8.7", "12.6", 0, 1)
 
 
@@ -40,6 +34,8 @@ class FakeGpu:
     faults: dict[str, Any] = field(default_factory=dict)
     capacity: int = 192 << 20
     kernels: bool = True
+    missing: str = ""  # reason for which TensorRT cannot be loaded
+    networks: str = ""  # folder of described graphs, where the onnx package is hidden
     devices: list[FakeCuda] = field(default_factory=list)
 
     def cuda(self) -> FakeCuda:
@@ -47,7 +43,10 @@ class FakeGpu:
         return self.devices[-1]
 
     def module(self) -> FakeBuilding:
-        return FakeBuilding(self.devices[-1], self.version, Faults(**self.faults))
+        if self.missing:
+            raise GpuError("TensorRT is gone", reason=self.missing, why="so", fix="so")  # type: ignore[arg-type]
+        faults, networks = Faults(**self.faults), Path(self.networks) if self.networks else None
+        return FakeBuilding(self.devices[-1], self.version, faults, networks)
 
     def machine(self) -> Machine:
         return Machine(
@@ -135,13 +134,3 @@ def make_up_driver(replace: Callable[[Any, str, Any], None]) -> None:
         replace(module, "ask_driver", lambda ordinal: GPU)
     replace(bundle_builder.machine, "memory_bytes", lambda: (8 << 30, 6 << 30))
     replace(memory, "DEVICE_RESERVE", 0)
-
-
-def lab_of(request: Request) -> Lab:
-    told = json.loads(os.environ.get(VARIABLE, "{}"))
-    make_up_driver(setattr)
-    return FakeGpu(**told).lab(request.job, request.limit_s)
-
-
-if __name__ == "__main__":
-    main(lab_of)

@@ -271,8 +271,7 @@ def test_accuracy_is_that_of_the_engines(
     accuracy(gpu.lab(job.model_copy(update={"data": data})), tell, "tiny", "fp32")
     assert tell.found["clips"] > 0
     assert 0.0 <= tell.found["accuracy"]["all"]["r1"]["value"] <= 1.0
-    # Queries and catalog came through TensorRT.
-    assert any(device.launches or device.made for device in gpu.devices[-1:])
+    assert gpu.devices[-1].made > 5, "queries and catalog came through TensorRT"
 
 
 def test_without_clips_there_is_no_accuracy(job: Job, gpu: FakeGpu, tell: Kept) -> None:
