@@ -22,6 +22,7 @@ from tests.runtime.engines.fake_tensorrt import FakeTensorRt, _Engine, make_plan
 
 TOLD = {"FLOAT": "Float", "HALF": "Half", "INT8": "Int8", "UINT8": "UInt8", "INT64": "Int64"}
 
+
 @dataclass
 class Faults:
     """What goes wrong, by name; JSON-ready, for a worker in another process."""
@@ -275,7 +276,20 @@ class FakeBuilding(FakeTensorRt):
     def Runtime(self, logger: Any) -> Runtime:  # type: ignore[override]
         return Runtime(self, logger)
 
-    def _layers(network: INetworkDefinition, faults: Faults) -> list[dict[str, Any]]:
+    def describe(self, onnx: bytes) -> dict[str, Any]:
+        if self.networks is None:
+            return describe(onnx)
+        text = (self.networks / f"{hashlib.sha256(onnx).hexdigest()}.json").read_text()
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def called(self, name: str) -> None:
+        self.cuda._check(name)
+        if self.faults.crash == name:
+            os.kill(os.getpid(), 11)
+
+
+def _layers(network: INetworkDefinition, faults: Faults) -> list[dict[str, Any]]:
     """As the inspector tells them: Q/DQ pairs are gone into the layers around them."""
     if faults.opaque:
         return [{"Name": "{ForeignNode[a...z]}", "LayerType": "Myelin", "Inputs": []}]
