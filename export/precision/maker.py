@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import numpy as np
 
 from export.compare import Parity, as_dicts, compare_all
 from export.precision.blocks import blocks
-from export.precision.correction import channel_correction, correct_outputs
+from export.precision.correction import Means, find_means
 from export.precision.inference import session
+from export.precision.outputs import channel_correction, correct_outputs
 from export.precision.plan import PrecisionPlan, Target
 from export.precision.processor import for_processor, needs_ranges
-from export.precision.range_cache import RangeCache, range_key
+from export.precision.range_cache import RangeCache, Statistic, Table, range_key
 from export.precision.ranges import Ranges, find_ranges
-from export.precision.rehearsal import Rehearsal, rehearse
+from export.precision.rehearsal import Feed, Rehearsal, rehearse
 from export.precision.simulation import simulated
 from export.precision.tensorrt import for_tensorrt
 from export.samples import Samples
@@ -68,7 +69,7 @@ class BundleMaker:
         self._samples = samples
         self._cache = RangeCache(cache)
         self._progress = progress or _silent
-        self._found: dict[tuple[str, str], Ranges] = {}
+        self._found: dict[tuple[str, str], Table] = {}
         self._exact: dict[str, list[list[Any]]] = {}
 
     @cached_property
@@ -146,15 +147,16 @@ class BundleMaker:
         place = "onnx" if plan.target == "cpu" else "tensorrt"
         file = f"{place}/{name}.{chosen.precision}.onnx"
         (folder / place).mkdir(exist_ok=True)
+        coarse, source = chosen.precision == "int8", self._file(name)
+        means = self.means(name) if coarse else {}
         if plan.target == "cpu":
             ranges = self.ranges(name, plan) if needs_ranges(name, chosen) else {}
             model = for_processor(
-                self._file(name), name, chosen, ranges, reduce_range=plan.reduce_range
+                source, name, chosen, ranges, means, reduce_range=plan.reduce_range
             )
         else:
-            ranges = self.ranges(name, plan) if chosen.precision == "int8" else {}
-            model = for_tensorrt(self._file(name), chosen, ranges)
-        if name in CORRECTED and ranges:
+            model = for_tensorrt(source, chosen, self.ranges(name, plan) if coarse else {}, means)
+        if name in CORRECTED and coarse:
             self._correct(name, model, plan.target)
         onnx.save(model, str(folder / file))
         return part.model_copy(update={"file": file, "precision": chosen.precision})
@@ -186,15 +188,36 @@ class BundleMaker:
             StorageError: the cache cannot be written.
         """
         method = plan.calibration.method
-        if (name, method) not in self._found:
-            key = range_key(self.source.manifest, name, method, self._samples)
-            ranges = self._cache.get(key)
-            if ranges is None:
-                feeds = self.rehearsal.feeds[name]
-                ranges = find_ranges(self._file(name), feeds, method, self._progress)
-                self._cache.put(key, ranges)
-            self._found[name, method] = ranges
-        return self._found[name, method]
+
+        def find(file: Path, feeds: Sequence[Feed]) -> Table:
+            return find_ranges(file, feeds, method, self._progress)
+
+        found = self._measured(name, method, find)
+        return {tensor: (low, high) for tensor, (low, high) in found.items()}
+
+    def means(self, name: str) -> Means:
+        """Means of the channels that a submodule's products are given; likewise.
+
+        Raises:
+            StorageError: the cache cannot be written.
+        """
+
+        def find(file: Path, feeds: Sequence[Feed]) -> Table:
+            return find_means(file, feeds, self._progress)
+
+        return self._measured(name, "means", find)
+
+    def _measured(
+        self, name: str, statistic: Statistic, find: Callable[[Path, Sequence[Feed]], Table]
+    ) -> Table:
+        if (name, statistic) not in self._found:
+            key = range_key(self.source.manifest, name, statistic, self._samples)
+            table = self._cache.get(key)
+            if table is None:
+                table = find(self._file(name), self.rehearsal.feeds[name])
+                self._cache.put(key, table)
+            self._found[name, statistic] = table
+        return self._found[name, statistic]
 
     @cached_property
     def rehearsal(self) -> Rehearsal:

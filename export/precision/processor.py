@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from export.precision.blocks import names_of
+from export.precision.correction import Means, correct_biases
 from export.precision.graph import array, has_attention, load, weighted, weights
 from export.precision.plan import SubmodulePlan
 from export.precision.ranges import Ranges
@@ -36,7 +37,13 @@ def needs_ranges(submodule: str, plan: SubmodulePlan) -> bool:
 
 
 def for_processor(
-    source: Path, submodule: str, plan: SubmodulePlan, ranges: Ranges, *, reduce_range: bool
+    source: Path,
+    submodule: str,
+    plan: SubmodulePlan,
+    ranges: Ranges,
+    means: Means,
+    *,
+    reduce_range: bool,
 ) -> Any:
     """One submodule in the precision of a plan.
 
@@ -45,7 +52,8 @@ def for_processor(
         submodule: its name.
         plan: its precision.
         ranges: of its activations, where `needs_ranges`.
-        reduce_range: weights of 7 bits.
+        means: of its products' input channels, where the plan has INT8.
+        reduce_range: no sum saturates on processors without VNNI.
 
     Returns:
         An `onnx.ModelProto`.
@@ -55,6 +63,7 @@ def for_processor(
     held = {node for node, block in names.items() if block in plan.held}
     if plan.precision == "int8":
         coarse = [node.name for node in weighted(model) if node.name not in held]
+        correct_biases(model, coarse, means, reduce_range=reduce_range)
         if submodule in DYNAMIC:
             model = _dynamic(model, coarse, held, reduce_range)
         elif coarse:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from export.precision.blocks import names_of
+from export.precision.correction import Means, correct_biases
 from export.precision.graph import array, load, weighted, weights
 from export.precision.half import original, to_half
 from export.precision.plan import SubmodulePlan
@@ -26,17 +27,19 @@ LEAST = 1e-6
 """Reach of a tensor that is always zero; scales must be positive."""
 
 
-def for_tensorrt(source: Path, plan: SubmodulePlan, ranges: Ranges) -> Any:
+def for_tensorrt(source: Path, plan: SubmodulePlan, ranges: Ranges, means: Means) -> Any:
     """One submodule in the precision of a plan, as an `onnx.ModelProto`.
 
     Args:
         source: the FP32 file.
         plan: its precision.
         ranges: of its activations, where the plan has INT8.
+        means: of its products' input channels, likewise.
     """
     model = load(source)
     names = names_of(model)
     products = {n.name for n in weighted(model) if plan.of(names[n.name]) == "int8"}
+    correct_biases(model, products, means, reduce_range=False)
     shortcuts = _shortcuts(model, products)
     half = {node for node, block in names.items() if _besides_products(plan, block) == "fp16"}
     to_half(model, half - products - set(shortcuts))

@@ -174,7 +174,7 @@ def test_the_command_makes_graphs_of_a_plan_in_a_file(exported: Exported, tmp_pa
     manifest = open_bundle(out).manifest
     assert manifest.tensorrt["frame_encoder"].precision == "int8"
     assert manifest.provenance["tensorrt"]["plan"] == said["plan"]
-    assert len(list((tmp_path / "ranges").iterdir())) == 1
+    assert len(list((tmp_path / "ranges").iterdir())) == 2
 
 
 def test_the_command_says_what_was_lost(exported: Exported, tmp_path: Path) -> None:

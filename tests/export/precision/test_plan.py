@@ -112,7 +112,7 @@ def test_files_that_are_no_plans_and_unknown_names(tmp_path: Path, file: Path) -
 @pytest.mark.parametrize("preset", ["lite", "b32", "tiny"])
 def test_named_plans_are_whole(name: str, preset: str) -> None:
     for plan in (named_plan(name, preset), named_plan(name, preset, "tensorrt")):
-        assert set(plan.submodules) == set(SUBMODULES)
+        assert set(plan.as_dict()["submodules"]) == set(SUBMODULES)
         assert isinstance(plan, PrecisionPlan)
         assert plan_from_dict(plan.as_dict()).digest() == plan.digest()
 

@@ -12,6 +12,7 @@ from onnx import TensorProto
 
 from export.compare import compare_all
 from export.precision.blocks import names_of
+from export.precision.correction import find_means
 from export.precision.graph import load
 from export.precision.inference import session
 from export.precision.plan import SubmodulePlan
@@ -35,7 +36,10 @@ def transformer(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ranges]
 
 
 def _made(source: tuple[Path, Ranges], plan: SubmodulePlan, *, reduced: bool = True) -> Any:
-    model = for_processor(source[0], "frame_encoder", plan, source[1], reduce_range=reduced)
+    means = find_means(
+        source[0], pictures() if source[0].name.startswith("lite") else sequences(), silent
+    )
+    model = for_processor(source[0], "frame_encoder", plan, source[1], means, reduce_range=reduced)
     onnx.checker.check_model(model, full_check=True)
     assert {o.domain: o.version for o in model.opset_import}[""] == 17
     assert model.ir_version <= 8

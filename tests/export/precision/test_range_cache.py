@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from export.precision.maker import BundleMaker
 from export.precision.presets import named_plan
 from export.precision.range_cache import RangeCache, RangeKey, range_key
 from export.samples import Samples
-from runtime.bundle.manifest import Manifest
+from runtime.bundle.manifest import SUBMODULES, Manifest
 from runtime.bundle.reader import open_bundle
 from runtime.errors import StorageError
 from tests.export.conftest import Exported
@@ -30,15 +31,16 @@ def key(exported: Exported) -> RangeKey:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The submodules whose ranges were measured."""
+    """What was measured of which submodule."""
     measured: list[str] = []
-    real = maker_module.find_ranges
+    for name in ("find_ranges", "find_means"):
+        real = getattr(maker_module, name)
 
-    def counted(file: Path, *rest: object) -> object:
-        measured.append(file.name.partition(".")[0])
-        return real(file, *rest)  # type: ignore[arg-type]
+        def counted(file: Path, *rest: object, real: Any = real, name: str = name) -> object:
+            measured.append(f"{name.partition('_')[2]} of {file.name.partition('.')[0]}")
+            return real(file, *rest)
 
-    monkeypatch.setattr(maker_module, "find_ranges", counted)
+        monkeypatch.setattr(maker_module, name, counted)
     return measured
 
 
@@ -70,7 +72,7 @@ def _other_size(manifest: Manifest, samples: Samples) -> RangeKey:
 
 CHANGES: dict[str, Callable[[Manifest, Samples], RangeKey]] = {
     "submodule": lambda m, s: range_key(m, "item_head", "minmax", s),
-    "method": lambda m, s: range_key(m, "query_head", "entropy", s),
+    "statistic": lambda m, s: range_key(m, "query_head", "entropy", s),
     "pictures": lambda m, s: range_key(
         m, "query_head", "minmax", replace(s, pictures=s.pictures[1:])
     ),
@@ -107,7 +109,7 @@ DAMAGE: dict[str, Callable[[str], str]] = {
     "not a number": lambda text: text.replace("-1.5", "NaN"),
     "a list": lambda text: "[]",
     "deep": lambda text: "[" * 100_000,
-    "no ranges": lambda text: json.dumps({**json.loads(text), "ranges": []}),
+    "no tensors": lambda text: json.dumps({**json.loads(text), "tensors": []}),
 }
 
 
@@ -147,7 +149,9 @@ def test_a_second_run_measures_nothing(exported: Exported, tmp_path: Path, runs:
         manifest = maker.make(plan, tmp_path / out)
         files.append({name: entry.sha256 for name, entry in manifest.files.items()})
         # Texts are scaled at run time and need no ranges.
-        assert sorted(runs) == ["frame_encoder", "item_head", "query_head", "reranker"]
+        means = [f"means of {name}" for name in sorted(SUBMODULES)]
+        ranges = [f"ranges of {name}" for name in sorted(SUBMODULES) if name != "text_encoder"]
+        assert sorted(runs) == [*means, *ranges]
     assert files[0] == files[1]
 
 
@@ -166,4 +170,5 @@ def test_stale_ranges_are_not_used(exported: Exported, tmp_path: Path, runs: lis
     BundleMaker(exported.bundle, exported.samples, cache=cache).make(plan, tmp_path / "a")
     fewer = replace(exported.samples, pictures=exported.samples.pictures[:3])
     BundleMaker(exported.bundle, fewer, cache=cache).make(plan, tmp_path / "b")
-    assert runs == ["frame_encoder", "frame_encoder"]
+    once = ["means of frame_encoder", "means of text_encoder", "ranges of frame_encoder"]
+    assert sorted(runs) == sorted(2 * once)

@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.compare import compare_all
+from export.precision.correction import Means, find_means
 from export.precision.graph import load, weighted
 from export.precision.inference import session
 from export.precision.plan import SubmodulePlan
@@ -21,7 +22,7 @@ from export.precision.tensorrt import for_tensorrt
 from tests.export.precision.quiet import silent
 from tests.export.precision.small_nets import pictures, sequences, small_lite, small_transformer
 
-Source = tuple[Path, Ranges, list[Feed]]
+Source = tuple[Path, Ranges, list[Feed], Means]
 PLANS = {
     "int8": SubmodulePlan("int8"),
     "int8, rest fp16": SubmodulePlan("int8", (), "fp16"),
@@ -39,7 +40,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
     found: dict[str, Source] = {}
     for name, (write, feeds) in made.items():
         file = write(folder)
-        found[name] = file, find_ranges(file, feeds(), "minmax", silent), feeds(4, seed=5)
+        ranges = find_ranges(file, feeds(), "minmax", silent)
+        found[name] = file, ranges, feeds(4, seed=5), find_means(file, feeds(), silent)
     return found
 
 
@@ -49,7 +51,7 @@ def source(request: pytest.FixtureRequest, sources: dict[str, Source]) -> Source
 
 
 def _made(source: Source, plan: SubmodulePlan) -> Any:
-    return for_tensorrt(source[0], plan, source[1])
+    return for_tensorrt(source[0], plan, source[1], source[3])
 
 
 def _types(model: Any) -> dict[str, int]:

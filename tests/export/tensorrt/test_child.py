@@ -99,9 +99,9 @@ def test_a_result_counts_even_if_the_worker_crashes_in_its_end() -> None:
 
 
 def test_an_interrupted_build_leaves_no_worker(tmp_path: Path) -> None:
-    note = tmp_path / "pid"
-    script = f"open({str(note)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"
-    child = _child(script, tick_s=0.05)
+    note = tmp_path / "note"
+    script = f"note = open({str(note)!r}, 'w', 1)\nprint('begun', file=note)\ntime.sleep(3)"
+    child = _child(f"{script}\nprint('went on', file=note)", tick_s=0.05)
 
     def interrupt(seconds: float, progress: Progress) -> None:
         if note.exists() and note.read_text():
@@ -109,8 +109,29 @@ def test_an_interrupted_build_leaves_no_worker(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         child.do("build", JOB, interrupt)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(note.read_text()), 0)
+    assert note.read_text() == "begun\n"
+
+
+def test_what_libraries_print_is_kept_apart_from_events() -> None:
+    script = (
+        "import os\nfrom export.tensorrt import worker\n"
+        "worker.ask_driver = lambda ordinal: None\n"
+        "class Loud:\n"
+        "    def do(self, kind, job):\n"
+        "        os.write(1, b'[TRT] printed\\n')\n"
+        "        return worker.Probed(tensorrt='10', free_bytes=1, total_bytes=2)\n"
+        "worker.main(lambda emit: Loud())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        input=json.dumps({"kind": "probe", "job": {"device": 0}}),
+        capture_output=True,
+        text=True,
+    )
+    wanted = {"result": {"tensorrt": "10", "free_bytes": 1, "total_bytes": 2}}
+    assert json.loads(done.stdout) == wanted, done.stderr
+    assert "[TRT] printed" in done.stderr
 
 
 def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from export.tensorrt.profiles import profile
@@ -31,6 +32,24 @@ def test_made_up_inputs_fit_the_contract_and_run(bundle: Bundle, name: str) -> N
     for tensor, three in shapes.items():
         assert tried["made-up, least"][tensor].shape == three[0]
         assert tried["made-up, largest"][tensor].shape == three[2]
+
+
+def test_the_reference_uses_no_8_bit_kernels(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They saturate on AVX2 without VNNI, which this machine may not be."""
+    levels = []
+    make = onnxruntime.InferenceSession
+
+    def watched(file: str, options: onnxruntime.SessionOptions, **more: object) -> object:
+        levels.append(options.graph_optimization_level)
+        return make(file, options, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", watched)
+    part = bundle.manifest.tensorrt["reranker"]
+    (feeds,) = cases(bundle, "reranker", part, {}).values()
+    reference(bundle.folder / part.file, part, feeds)
+    assert levels == [onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL]
 
 
 def test_an_axis_without_known_sizes_is_told(bundle: Bundle) -> None:
