@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export XDG_CACHE_HOME := $(CURDIR)/$(VENV)/cache
 export TMPDIR := $(CURDIR)/$(VENV)/tmp
 
-.PHONY: demo test lint native clean
+.PHONY: demo test lint native gpu-check clean
 
 demo: $(VENV)/.runtime
 	@$(BIN)/sgmn demo $(ARGS)
@@ -28,6 +28,11 @@ native: $(VENV)/.dev
 	cmake -S . -B build -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python"
 	cmake --build build
 	ctest --test-dir build --output-on-failure
+
+# Without a GPU this says so at once and prepares nothing.
+gpu-check: $(VENV)/.dev
+	@mkdir -p build/gpu-check
+	@$(BIN)/sgmn gpu-check run build/gpu-check/material --prepare --out build/gpu-check/found.json $(ARGS)
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -55,15 +55,9 @@ def prepare(
     as_json: bool,
 ) -> None:
     """Write the networks of the check, each in FP32, FP16 and INT8."""
-    from models.requirements import need_training_packages
-
-    need_training_packages()
-    from calibration.bench.material import default_cache
     from calibration.gpu_check.material import write_parts
-    from calibration.gpu_check.prepare import prepare as write
 
-    given = {"lite": lite} if lite is not None else {}
-    about = write(out, presets, given, cache or default_cache(), note)
+    about = _prepare(out, presets, lite, cache)
     made = []
     if parts:
         note("packing")
@@ -80,6 +74,12 @@ def prepare(
 @gpu_check.command()
 @click.argument("material", type=_path)
 @click.option("--out", type=_path, required=True, help="JSON file.")
+@click.option(
+    "--prepare",
+    "prepares",
+    is_flag=True,
+    help="Prepare MATERIAL before, where it is not there; needs torch.",
+)
 @click.option(
     "--work",
     type=_path,
@@ -120,6 +120,7 @@ def prepare(
 def run(
     material: Path,
     out: Path,
+    prepares: bool,
     work: Path | None,
     presets: tuple[str, ...],
     items: int,
@@ -150,8 +151,10 @@ def run(
     from runtime.bundle.files import write_durably
 
     require_gpu()
-    there = read_material(material)["presets"]
     _require_place(out)
+    if prepares and not material.exists():
+        _prepare(material, presets)
+    there = read_material(material)["presets"]
     job = Job(
         material=material.absolute(),
         work=(work or material.with_name(material.name + "-work")).absolute(),
@@ -171,6 +174,19 @@ def run(
     else:
         print_check(found)
     return 1 if found.named("failed") else 0
+
+
+def _prepare(
+    out: Path, presets: tuple[str, ...], lite: Path | None = None, cache: Path | None = None
+) -> dict[str, Any]:
+    from models.requirements import need_training_packages
+
+    need_training_packages()
+    from calibration.bench.material import default_cache
+    from calibration.gpu_check.prepare import prepare
+
+    given = {"lite": lite} if lite is not None else {}
+    return prepare(out, presets, given, cache or default_cache(), note)
 
 
 def _chosen(job: Job, only: tuple[str, ...]) -> list[Section]:

@@ -12,8 +12,8 @@ from calibration.gpu_check.job import PRECISIONS, Job
 from calibration.gpu_check.outcome import SkippedError
 from export.tensorrt.child import Child
 from runtime.bundle.reader import Bundle, open_bundle
+from runtime.engines.engine_set import EngineSet
 from runtime.engines.selection import HERE, Machine, choose_engines
-from runtime.errors import GpuError
 from runtime.network import Network
 
 
@@ -71,6 +71,18 @@ class Lab:
         with Network.of(bundle, choice=choice) as network:
             yield network
 
+    @contextmanager
+    def engine_set(self, preset: str, precision: str) -> Iterator[EngineSet]:
+        """The five engines of a network.
+
+        Raises:
+            GpuError: they cannot be used.
+        """
+        choice = choose_engines(self.bundle(preset, precision), "forbid", self.machine)
+        if choice.engine_set is not None:  # nothing else is returned where it is forbidden
+            with choice.engine_set:
+                yield choice.engine_set
+
     def built(self, preset: str) -> list[str]:
         """Precisions in which all engines of a network are there.
 
@@ -101,18 +113,3 @@ def processor_of(bundle: Bundle) -> Network:
         EngineError: a submodule does not load.
     """
     return Network.of(bundle)
-
-
-def require_chain(network: Network) -> None:
-    """See that steps stay on the device.
-
-    Raises:
-        GpuError: the network does not run on TensorRT.
-    """
-    if network.selection is None or network.selection.outcome != "tensorrt":
-        raise GpuError(
-            "the network does not run on TensorRT",
-            reason="tensorrt",
-            why=str(network.selection and network.selection.label),
-            fix="run `sgmn doctor`",
-        )

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from typing import Any
+
+import numpy.typing as npt
 
 from calibration.bench.alternative import Alternative, Call
 from calibration.bench.harness import WORDS, StepHarness
 from calibration.bench.paired import Rounds, Series, measure
 from calibration.gpu_check.lab import Lab, Tell
 from calibration.gpu_check.shelf import Shelf, made_up_shelf
+from export.tensorrt.profiles import profile
+from export.tensorrt.references import cases
+from runtime.bundle.manifest import SUBMODULES
+from runtime.bundle.reader import Bundle
+from runtime.engines.engine import Engine
 from runtime.network import Network
 
 REPEATS = 6
 """Steps of one alternative in a round."""
 
-SHARE = 0.6
+SHARE = 0.5
 """Of the section's time that is for rounds; the rest is for loading."""
+
+ALONE_S = 4.0
+"""Most seconds for the engines one by one, for each precision."""
 
 CHAIN, SINGLE = "on the device", "engine by engine"
 
@@ -43,6 +55,34 @@ def latency(lab: Lab, tell: Tell, preset: str) -> None:
         series = measure(alternatives, rounds_of(lab))
         tell(alternatives=figures(series))
         tell(stages_ms={name: one.step(0).latency_ms for name, one in steps.items()})
+
+    tell(submodules_ms={precision: _submodules(lab, preset, precision) for precision in built})
+
+
+def _submodules(lab: Lab, preset: str, precision: str) -> dict[str, float]:
+    """Median of each engine by itself with one picture, text or query, copies included.
+
+    More than what it adds to a step on the device, where nothing is copied.
+    """
+    bundle = lab.bundle(preset, precision)
+    with lab.engine_set(preset, precision) as engines:
+        alone = {
+            name: Call(name, _running(engines.engines[name], least_case(bundle, name)), REPEATS)
+            for name in SUBMODULES
+        }
+        series = measure(list(alone.values()), Rounds(lab.job.rounds, limit_s=ALONE_S))
+    return {name: round(one.percentile(50), 4) for name, one in series.items()}
+
+
+def least_case(bundle: Bundle, name: str) -> Mapping[str, npt.NDArray[Any]]:
+    """Inputs of the smallest shapes that an engine takes."""
+    part = bundle.manifest.tensorrt[name]
+    found = cases(bundle, name, part, profile(name, part, bundle.manifest))
+    return found.get("made-up") or found["made-up, least"]
+
+
+def _running(engine: Engine, feeds: Mapping[str, npt.NDArray[Any]]) -> Callable[[int], object]:
+    return lambda _: engine.run(feeds)
 
 
 def open_harness(network: Network, shelf: Shelf, seed: int) -> StepHarness:

@@ -112,7 +112,7 @@ def evaluate(
     bundle: Path,
     progress: Progress,
     *,
-    open_network: Callable[[Path], AbstractContextManager[Network]] = Network.open,
+    open_network: Callable[[Path], AbstractContextManager[Network]] | None = None,
 ) -> list[Evaluation]:
     """Ask a bundle for every clip and compare with the labels, where there are any.
 
@@ -125,7 +125,7 @@ def evaluate(
         questions: at least one; each gives an evaluation.
         bundle: folder of the network bundle.
         progress: shows progress, as `runtime.commands.output.progress`.
-        open_network: opens the bundle, on the processor unless it does otherwise.
+        open_network: opens the bundle otherwise than on the processor.
 
     Raises:
         ClipListError: a clip cannot be rendered, or its product is not in the catalog.
@@ -137,7 +137,7 @@ def evaluate(
     _check(clips, questions, set(images))
     shown = _photo_digests(clips, root) if stock.enrol else set()
     with (
-        open_network(bundle) as network,
+        (open_network or Network.open)(bundle) as network,
         open_gallery(network, stock, shown, progress) as (gallery, enrolment),
     ):
         matcher = Matcher(network, gallery)

@@ -131,7 +131,7 @@ def run(
     against: Path | None,
     report: Path | None,
     progress: Progress,
-    open_network: Callable[[Path], AbstractContextManager[Network]] = Network.open,
+    open_network: Callable[[Path], AbstractContextManager[Network]] | None = None,
 ) -> Run:
     """Ask a bundle.
 
@@ -142,7 +142,7 @@ def run(
         against: predictions of an earlier run.
         report: folder of the page that will be written; labels are needed for it.
         progress: shows progress.
-        open_network: opens the bundle, on the processor unless it does otherwise.
+        open_network: opens the bundle otherwise than on the processor.
 
     Raises:
         SgmnError: as `evaluate`; the earlier run answers other questions; or a comparison or a

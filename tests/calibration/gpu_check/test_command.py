@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from calibration.gpu_check import check, runner
+from calibration.gpu_check import check, command, runner
 from calibration.gpu_check.command import gpu_check
 from calibration.gpu_check.job import Job
 from calibration.gpu_check.section import SMALLEST, sections
@@ -167,3 +167,22 @@ def test_prepare_says_what_there_is_to_carry(exported: Exported, tmp_path: Path)
     assert about["presets"]["tiny"]["weights"] == "drawn"
     assert [Path(part["file"]).name for part in about["parts"]] == ["material.tar.xz.00"]
     assert about["parts"][0]["bytes"] == Path(about["parts"][0]["file"]).stat().st_size
+
+
+def test_what_is_not_there_is_prepared_where_that_is_asked(
+    run: Run, material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[str, ...]] = []
+
+    def prepare(out: Path, presets: tuple[str, ...]) -> None:
+        made.append(presets)
+        out.symlink_to(material)
+
+    monkeypatch.setattr(command, "_prepare", prepare)
+    out, place = str(tmp_path / "found.json"), str(tmp_path / "new")
+    given = ["run", place, "--prepare", "--out", out, "--only", "search", "--preset", "tiny"]
+    for _ in range(2):
+        done = CliRunner().invoke(gpu_check, [*given, "--quick"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert made == [("tiny",)], "and not again"
+    assert set(json.loads(Path(out).read_text())["sections"]) == {"environment", "search"}

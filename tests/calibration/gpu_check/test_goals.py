@@ -79,18 +79,25 @@ def test_points_that_are_lost(precision: str, exact: float, other: float, verdic
     assert goal.found == pytest.approx(100 * (exact - other))
 
 
-def memory(slope: float, steps: int = 10_000) -> Outcome:
-    line = {"bytes_a_step": slope, "limit_bytes_a_step": 256.0}
-    return outcome("memory/lite", device=line, host=line, steps=steps, asked=10_000)
+def memory(slope: float, steps: int, asked: int) -> Outcome:
+    line = {"bytes_a_step": slope}
+    twice = {"bytes_a_step": 2 * slope}
+    return outcome("memory/lite", device=line, host=twice, steps=steps, asked=asked)
 
 
 @pytest.mark.parametrize(
-    ("slope", "steps", "verdict"),
-    [(256.0, 10_000, "met"), (257.0, 10_000, "missed"), (0.0, 9_000, "not measured")],
+    ("slope", "steps", "asked", "verdict"),
+    [
+        (256.0, 10_000, 10_000, "met"),
+        (257.0, 10_000, 10_000, "missed"),
+        (0.0, 9_000, 10_000, "not measured"),
+        (0.0, 2_000, 2_000, "not measured"),
+    ],
 )
-def test_memory_must_not_grow(slope: float, steps: int, verdict: str) -> None:
-    assert one("device memory of lite", memory(slope, steps)).verdict == verdict
-    assert one("host memory of lite", memory(slope, steps)).verdict == verdict
+def test_memory_must_not_grow(slope: float, steps: int, asked: int, verdict: str) -> None:
+    found = memory(slope, steps, asked)
+    assert one("device memory of lite", found).verdict == verdict
+    assert one("host memory of lite", found).verdict == verdict
 
 
 def test_nothing_measured_is_nothing_claimed() -> None:
@@ -104,5 +111,5 @@ def test_nothing_measured_is_nothing_claimed() -> None:
 
 @pytest.mark.parametrize("status", ["failed", "cut"])
 def test_half_a_section_proves_nothing_of_memory(status: Status) -> None:
-    half = outcome("memory/lite", status, device={"bytes_a_step": 0.0, "limit_bytes_a_step": 1.0})
+    half = outcome("memory/lite", status, device={"bytes_a_step": 0.0})
     assert one("device memory of lite", half).verdict == "not measured"

@@ -162,6 +162,7 @@ def test_every_precision_that_was_built_is_timed(
     assert list(tell.found["alternatives"]) == ["int8", "fp16"]
     assert tell.found["mode"] == CHAIN
     assert tell.found["items"] == 40
+    assert {tuple(one) for one in tell.found["submodules_ms"].values()} == {SUBMODULES}
     gpu.kernels = False
     latency(gpu.lab(job), tell, "tiny")
     assert tell.found["mode"] == SINGLE
