@@ -15,6 +15,8 @@ from models.evaluation.metrics import Estimate
 from runtime.bundle.manifest import SUBMODULES
 from runtime.errors import BudgetError
 
+BITS: dict[Precision, int] = {"fp32": 32, "fp16": 16, "int8": 8}
+
 ITSELF = Estimate(1.0, 1.0, 1.0)
 """FP32's time over its own."""
 
@@ -24,7 +26,7 @@ def recommend(
     sensitivities: Sequence[Sensitivity],
     budget: Budget,
 ) -> Recommendation:
-    """The fastest plan within the budget.
+    """The fastest plan within the budget; where none was timed, the one with the fewest bits.
 
     Speed is a plan's time over FP32's, measured by turns. Plans whose intervals overlap that of the
     fastest are as fast; then the better R@1 decides, then the smaller bundle.
@@ -35,8 +37,10 @@ def recommend(
         budget: of R@1.
 
     Raises:
-        ValueError: there is no measurement, or FP32 was not timed.
+        ValueError: there is no measurement, or FP32 alone was not timed.
     """
+    if measurements and all(one.latency is None for one in measurements):
+        return _untimed(measurements, sensitivities, budget)
     if not measurements or measurements[0].latency is None:
         raise ValueError("FP32 comes first, with its latency")
     allowed = [one for one in measurements if _timed(one) and budget.allows(one.headline.r1_change)]
@@ -54,6 +58,49 @@ def recommend(
         reasons=tuple(_reasons(chosen, measurements[0], tied, budget)),
         rejections=tuple(rejected),
     )
+
+
+def _untimed(
+    measurements: Sequence[PlanMeasurement],
+    sensitivities: Sequence[Sensitivity],
+    budget: Budget,
+) -> Recommendation:
+    """What to build and time on the device first."""
+    fp32 = measurements[0]
+    allowed = [one for one in measurements if budget.allows(one.headline.r1_change)]
+    chosen = min(allowed, key=lambda one: (_bits(one, fp32), -one.headline.r1.value, one.plan.name))
+    name, asked = chosen.plan.name, chosen.headline
+    reasons = [
+        f"{name} has the fewest bits within the budget. It was not timed: build it and time it on "
+        "the device before it ships (sgmn build, sgmn bench)."
+    ]
+    if chosen is not fp32:
+        words = budget.in_words(asked.r1_change, asked.clips)
+        reasons.append(f"{asked.name}, {asked.clips} clips: {words}")
+    rejected = [
+        *(_untimed_rejection(one, chosen, fp32, budget) for one in measurements if one != chosen),
+        *_block_rejections(chosen, sensitivities),
+    ]
+    proven = chosen is fp32 or budget.proven(asked.r1_change)
+    return Recommendation(chosen.plan, budget.r1_drop, proven, tuple(reasons), tuple(rejected))
+
+
+def _untimed_rejection(
+    one: PlanMeasurement, chosen: PlanMeasurement, fp32: PlanMeasurement, budget: Budget
+) -> Rejection:
+    asked = one.headline
+    if budget.allows(asked.r1_change):
+        more = _bits(one, fp32) > _bits(chosen, fp32)
+        why = f"{'more bits than' if more else 'no better than'} {chosen.plan.name}"
+    else:
+        why = f"worse. {asked.name}: {budget.in_words(asked.r1_change, asked.clips).rstrip('.')}"
+    return Rejection(one.plan.name, _precision(one), f"{one.plan.name} rejected: {why}.")
+
+
+def _bits(one: PlanMeasurement, fp32: PlanMeasurement) -> float:
+    """Of all weights, as if no block were held."""
+    sizes = fp32.bytes_by_submodule
+    return sum(BITS[one.plan.of(name).precision] * size for name, size in sizes.items())
 
 
 def gate(report: Report, budget: Budget) -> None:

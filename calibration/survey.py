@@ -127,7 +127,7 @@ def _described(report: Report, measurer: Measurer, plans: Sequence[PrecisionPlan
         seeds={
             "bootstrap": SEED,
             "likeness": measurer.seed,
-            "steps": measurer.conditions.seed,
+            **({} if measurer.conditions is None else {"steps": measurer.conditions.seed}),
             **{f"calibration of {plan.name}": plan.calibration.seed for plan in plans},
         },
         digests={

@@ -133,7 +133,8 @@ def config_from(values: dict[str, Any]) -> NetworkConfig:
     """Rebuild a config from a checkpoint's metadata.
 
     Raises:
-        ExportError: fields are missing, unknown or of another type, or the preset is unknown.
+        ExportError: fields are missing, unknown, of another type, or sizes that cannot be, or the
+            preset is unknown.
     """
     kinds = {name: type(value) for name, value in TINY.as_dict().items()}
     found = {name: type(value) for name, value in values.items()}
@@ -144,4 +145,13 @@ def config_from(values: dict[str, Any]) -> NetworkConfig:
             why=f"fields {wrong} are missing, unknown or impossible",
             fix="train again with this version, or use the version that wrote it",
         )
-    return NetworkConfig(**values)
+    config = NetworkConfig(**values)
+    none = sorted(name for name, value in values.items() if type(value) is int and value < 1)
+    uneven = not none and config.visual_size % config.heads
+    if none or uneven:
+        raise ExportError(
+            "the checkpoint's config describes no network",
+            why=f"{', '.join(none)} must be at least 1" if none else "heads share visual_size",
+            fix="train again with this version, or use the version that wrote it",
+        )
+    return config

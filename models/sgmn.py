@@ -91,7 +91,8 @@ def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
         The network in evaluation mode and the notes.
 
     Raises:
-        ExportError: not a checkpoint of this project, or tensors are missing or superfluous.
+        ExportError: not a checkpoint of this project; or tensors are missing, superfluous, of
+            another shape or type, or not finite.
     """
     from safetensors import SafetensorError
 
@@ -117,19 +118,24 @@ def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
             why=f"its config or notes are missing or not JSON ({error})",
             fix="train again with this version",
         ) from error
-    network = Sgmn(config_from(config))
-    _load_weights(network, weights, path)
-    return network.eval(), notes
+    if not isinstance(notes, dict):
+        raise ExportError(
+            f"the header of {path} is damaged",
+            why="its notes are not an object of JSON",
+            fix="train again with this version",
+        )
+    return _network(config_from(config), weights, path), notes
 
 
-def _load_weights(network: Sgmn, weights: dict[str, torch.Tensor], path: Path) -> None:
+def _network(config: NetworkConfig, weights: dict[str, Tensor], path: Path) -> Sgmn:
+    """The network in evaluation mode, once every tensor is known to be its own."""
     shared = {
         f"item_head.{name.removeprefix('query_head.')}": tensor
         for name, tensor in weights.items()
         if name.startswith("query_head.shared.")
     }
     complete = {**weights, **shared}
-    expected = network.state_dict()
+    expected = _promised(config, path)
     wrong = sorted(set(complete) ^ set(expected)) or sorted(
         name for name, tensor in complete.items() if tensor.shape != expected[name].shape
     )
@@ -139,4 +145,31 @@ def _load_weights(network: Sgmn, weights: dict[str, torch.Tensor], path: Path) -
             why=f"{len(wrong)} tensors are missing, superfluous or of another shape: {wrong[:3]}",
             fix="use the version of this program that wrote it, or train again",
         )
+    odd = sorted(name for name, t in complete.items() if not _usable(t, expected[name]))
+    if odd:
+        raise ExportError(
+            f"{path} holds numbers that no network computes with",
+            why=f"{len(odd)} tensors are of another type, or not finite everywhere: {odd[:3]}",
+            fix="train again; the run's log.csv shows where its loss went astray",
+        )
+    network = Sgmn(config)
     network.load_state_dict(complete)
+    return network.eval()
+
+
+def _promised(config: NetworkConfig, path: Path) -> dict[str, Tensor]:
+    """The tensors of a config's network without their memory, which may be more than there is."""
+    try:
+        with torch.device("meta"):
+            return Sgmn(config).state_dict()
+    # Whatever a part of the network makes of sizes that cannot be.
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ExportError(
+            f"the config of {path} describes no network",
+            why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            fix="use the version of this program that wrote it, or train again",
+        ) from error
+
+
+def _usable(tensor: Tensor, expected: Tensor) -> bool:
+    return tensor.dtype == expected.dtype and bool(torch.isfinite(tensor).all())

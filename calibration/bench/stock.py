@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from runtime.bundle.manifest import Manifest
 from runtime.catalog.catalog import FloatArray, Item, ItemVectors
-from runtime.catalog.images import read_image
-from runtime.catalog.sqlite_catalog import SqliteCatalog
+
+if TYPE_CHECKING:
+    from runtime.catalog.sqlite_catalog import SqliteCatalog
 
 ORIGIN = "synthetic"
 """Stands in the record where the digest of the bundle that encoded a catalog stands."""
@@ -33,6 +35,10 @@ def made_up_catalog(folder: Path, manifest: Manifest, items: int, seed: int = 0)
         items: at least 1.
         seed: of the vectors.
     """
+    # Here, as made-up frames are also drawn where no package reads pictures.
+    from runtime.catalog.images import read_image
+    from runtime.catalog.sqlite_catalog import SqliteCatalog
+
     folder.mkdir(parents=True, exist_ok=True)
     with SqliteCatalog.build(folder, ORIGIN) as catalog:
         image = catalog.images.add(read_image(_picture(folder.parent), "the made-up picture"))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from models.sgmn import Sgmn
 from runtime.bundle.manifest import Decision
@@ -21,6 +23,7 @@ from runtime.lexical.hearing import Heard
 from runtime.preprocess import frame_input
 
 BgrImage = npt.NDArray[np.uint8]
+Forward = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class TorchMatch:
         frames: uint8 BGR pictures, as a camera gives them.
         rule: turns scores into confidences.
         compiled: through ``torch.compile``; see `compile`.
+        device: that the network is on.
+        wrap: makes what is called of a submodule; None calls it as it is, or compiled.
     """
 
     def __init__(
@@ -52,21 +57,25 @@ class TorchMatch:
         rule: Decision,
         *,
         compiled: bool = False,
+        device: str = "cpu",
+        wrap: Callable[[Module], Forward] | None = None,
     ) -> None:
         config = self._config = network.config
         encode, join, rerank = network.frame_encoder, network.query_head, network.reranker
-        wrap = partial(torch.compile, dynamic=False) if compiled else lambda module: module
+        if wrap is None:
+            wrap = partial(torch.compile, dynamic=False) if compiled else lambda module: module
         self._encode, self._join, self._rerank = wrap(encode), wrap(join), wrap(rerank)
         self._pictures = frames
         self._rule = rule
         count = len(catalog.items())
-        self._items, self._nodes = (torch.from_numpy(x) for x in catalog.vectors(range(count)))
-        self._text = _text(heard, network)
-        self._prior = torch.zeros(count)
+        self._device = device
+        self._items, self._nodes = map(self._sent, catalog.vectors(range(count)))
+        self._text = tuple(part.to(device) for part in _text(heard, network))
+        self._prior = torch.zeros(count, device=device)
         if heard.prior is not None:
-            self._prior = torch.from_numpy(heard.prior)
-        self._present = torch.ones(1, config.frames)
-        self._listed = torch.ones(1, min(config.shortlist, count))
+            self._prior = self._sent(heard.prior)
+        self._present = torch.ones(1, config.frames, device=device)
+        self._listed = torch.ones(1, min(config.shortlist, count), device=device)
         self._ring: deque[tuple[Tensor, Tensor]] = deque(maxlen=config.frames)
 
     def compile(self) -> float:
@@ -101,10 +110,13 @@ class TorchMatch:
             self._see([number + offset])
         return self._match()
 
+    def _sent(self, array: npt.NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
+
     def _see(self, numbers: Sequence[int]) -> None:
         size = self._config.image_size
         squares = [frame_input(self._pictures[n % len(self._pictures)], size) for n in numbers]
-        cls, tokens = self._encode(torch.from_numpy(np.stack(squares)))
+        cls, tokens = self._encode(self._sent(np.stack(squares)))
         self._ring.extend(zip(cls, tokens, strict=True))
 
     def _match(self) -> Answer:
@@ -124,7 +136,7 @@ class TorchMatch:
             self._listed,
         )[0]
         best, order = reranked.sort(descending=True, stable=True)
-        chances = confidences(best.numpy(), self._rule)[:SHOWN_CANDIDATES]
+        chances = confidences(best.cpu().numpy(), self._rule)[:SHOWN_CANDIDATES]
         return Answer(rows[order[:SHOWN_CANDIDATES]].tolist(), chances.tolist())
 
 

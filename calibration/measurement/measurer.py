@@ -53,7 +53,8 @@ class Measurer:
         builder: makes the plans' bundles.
         bundles: keeps those that were built.
         exam: what every plan is asked.
-        stopwatch: times steps.
+        stopwatch: times steps; None where what runs here only stands for the target of the plans,
+            so that its times, energy and memory say nothing.
         store: remembers.
         progress: shows progress.
         seed: of the sample for likeness.
@@ -64,7 +65,7 @@ class Measurer:
         builder: Builder,
         bundles: Bundles,
         exam: Exam,
-        stopwatch: Stopwatch,
+        stopwatch: Stopwatch | None,
         store: Store,
         progress: Progress,
         seed: int = 0,
@@ -76,7 +77,7 @@ class Measurer:
         self._store = store
         self._progress = progress
         self.seed = seed
-        self.conditions = stopwatch.conditions
+        self.conditions = None if stopwatch is None else stopwatch.conditions
 
     def measure(self, plan: PrecisionPlan) -> PlanMeasurement:
         """Everything about a plan.
@@ -87,7 +88,7 @@ class Measurer:
         depends = {
             **self._depends(plan),
             "exam": self.exam.digests,
-            "steps": asdict(self.conditions),
+            "steps": self._steps,
         }
         key = key_of(PlanMeasurement, depends)
         found = self._store.remembered(PlanMeasurement, depends, lambda: self._measured(plan, key))
@@ -122,21 +123,21 @@ class Measurer:
         depends = {
             **self._depends(plan),
             "beside": None if other is None else self.builder.identity(other),
-            "steps": asdict(self.conditions),
+            "steps": self._steps,
             "rounds": rounds,
         }
 
         def run() -> StepTimes:
             beside = None if other is None else self._bundles.of(other)
-            return self._stopwatch.time(self._bundles.of(plan), beside, rounds)
+            return self._timing.time(self._bundles.of(plan), beside, rounds)
 
         return self._store.remembered(StepTimes, depends, run)
 
     def usage(self, plan: PrecisionPlan) -> Usage:
         """Energy and memory of a plan's steps."""
-        depends = {**self._depends(plan), "steps": asdict(self.conditions)}
+        depends = {**self._depends(plan), "steps": self._steps}
         return self._store.remembered(
-            Usage, depends, lambda: self._stopwatch.usage(self._bundles.of(plan))
+            Usage, depends, lambda: self._timing.usage(self._bundles.of(plan))
         )
 
     def sizes(self, plan: PrecisionPlan) -> Sizes:
@@ -154,14 +155,15 @@ class Measurer:
     def _measured(self, plan: PrecisionPlan, key: str) -> PlanMeasurement:
         sizes, likeness = self.sizes(plan), self.likeness(plan)
         sheet, reference = self.answers(plan), self.answers(FP32)
-        times, usage = self.times(plan, self._beside(plan)), self.usage(plan)
+        timed = self._stopwatch is not None
+        usage = self.usage(plan) if timed else Usage(None, None)
         return PlanMeasurement(
             plan=plan,
             key=key,
             bundle_digest=sizes.digest,
             bytes_by_submodule=sizes.submodules,
             total_bytes=sizes.total,
-            latency=latency(times),
+            latency=latency(self.times(plan, self._beside(plan))) if timed else None,
             peak_memory_bytes=usage.peak_memory_bytes,
             energy_j=usage.energy_j,
             accuracy=accuracy(sheet, reference),
@@ -171,6 +173,16 @@ class Measurer:
             confidence=confidence_error(sheet, self.rule),
             machine=describe(),
         )
+
+    @property
+    def _timing(self) -> Stopwatch:
+        if self._stopwatch is None:
+            raise ValueError("nothing is timed here")
+        return self._stopwatch
+
+    @property
+    def _steps(self) -> dict[str, Any] | None:
+        return None if self.conditions is None else asdict(self.conditions)
 
     def _beside(self, plan: PrecisionPlan) -> PrecisionPlan | None:
         """FP32 is timed alone, all others beside it."""
@@ -193,7 +205,7 @@ class Measurer:
         Raises:
             UsageError: the plan is for another target than what runs here.
         """
-        if plan.target != "cpu":
+        if plan.target != "cpu" and self._stopwatch is not None:
             raise UsageError(
                 f"the plan {plan.name} cannot be measured here",
                 why=f"it is for {plan.target}; what runs here is for the processor",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from calibration.measurement.store import digest_of
 from export.precision.blocks import blocks
 from export.precision.maker import BundleMaker
 from export.precision.plan import Calibration, PrecisionPlan
+from export.precision.simulation import simulate_bundle
 from export.samples import Samples
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import open_bundle
@@ -51,10 +53,20 @@ class PlanBuilder:
         return digest_of([self._source_digest, plan.digest(), self._digests[key]])
 
     def build(self, plan: PrecisionPlan, out: Path) -> Path:
-        """As `Builder.build`; nothing is built for FP32."""
+        """As `Builder.build`; nothing is built for FP32.
+
+        Of a plan for TensorRT it is the bundle whose submodules compute on a processor what the
+        plan's graphs do.
+        """
         if _exact(plan):
             return self._source
-        self._maker(plan).make(plan, out)
+        if plan.target == "cpu":
+            self._maker(plan).make(plan, out)
+            return out
+        with TemporaryDirectory(prefix=".graphs-", dir=out.parent) as folder:
+            graphs = Path(folder) / "bundle"
+            self._maker(plan).make(plan, graphs)
+            simulate_bundle(graphs, out)
         return out
 
     def blocks(self, submodule: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from calibration.measurement.plan_builder import PlanBuilder
 from calibration.measurement.steps import Conditions, StepStopwatch
 from calibration.measurement.store import Store
 from calibration.samples import draw_samples
-from export.precision.plan import Calibration, PrecisionPlan
+from export.precision.plan import Calibration, PrecisionPlan, Target
 from export.samples import Samples
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import open_bundle
@@ -64,6 +64,8 @@ class Workplace:
         conditions: how steps are timed.
         ready: bundles that are there already, by the names that their plans get.
         seed: of the sample for likeness.
+        target: of all plans. For ``tensorrt`` their graphs are simulated on the processor, and
+            nothing is timed.
     """
 
     source: Path
@@ -73,6 +75,7 @@ class Workplace:
     conditions: Conditions = field(default_factory=Conditions)
     ready: Mapping[str, Path] = field(default_factory=dict)
     seed: int = 0
+    target: Target = "cpu"
 
     def plans(self) -> list[tuple[PrecisionPlan, Path]]:
         """The plans of the bundles that are there, with their folders.
@@ -103,16 +106,20 @@ class Workplace:
             builder: Builder = made
             if self.ready:
                 builder = _Both(ReadyBundles(self.source, self.plans()), made)
-            stopwatch = StepStopwatch.on_this_machine(self.conditions)
             yield Measurer(
                 builder,
                 Bundles(builder, self.out / "bundles"),
                 self.exam,
-                opened.enter_context(stopwatch),
+                self._stopwatch(opened),
                 Store(self.out / "measurements"),
                 no_progress,
                 self.seed,
             )
+
+    def _stopwatch(self, opened: ExitStack) -> StepStopwatch | None:
+        if self.target != "cpu":
+            return None
+        return opened.enter_context(StepStopwatch.on_this_machine(self.conditions))
 
 
 class _Both:

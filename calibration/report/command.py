@@ -13,6 +13,7 @@ from runtime.errors import UsageError
 if TYPE_CHECKING:
     from calibration.budget import Budget
     from calibration.records.report import Report
+    from export.precision.plan import Target
 
 _path = click.Path(path_type=Path)
 
@@ -35,6 +36,13 @@ COLUMNS = ("plan", "R@1", "change", "p50 ms", "p95 ms", "times FP32", "MB", "bud
     "plan_names",
     multiple=True,
     help="Plan, or .toml file, to measure. Default: the usual ones.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["cpu", "tensorrt"]),
+    default="cpu",
+    show_default=True,
+    help="Of all plans. Graphs for TensorRT are judged by their rounding alone, not timed.",
 )
 @click.option("--shipped", type=_path, help="Bundle that ships now.")
 @click.option(
@@ -65,6 +73,7 @@ def report(
     enrol: Path | None,
     pictures: tuple[Path, ...],
     plan_names: tuple[str, ...],
+    target: Target,
     shipped: Path | None,
     budget: float,
     out: Path,
@@ -85,9 +94,17 @@ def report(
             why="--gate judges the bundle that ships",
             fix="--shipped DIR",
         )
+    if shipped is not None and target != "cpu":
+        raise UsageError(
+            "what ships is measured as it runs here, on the processor",
+            why=f"--target {target} simulates graphs, and bundles fall back to the processor's",
+            fix="leave --shipped out, or --target",
+        )
     from models.requirements import need_training_packages
 
     need_training_packages()
+    from dataclasses import replace
+
     from calibration import recommendation
     from calibration.budget import Budget
     from calibration.measurement.exam import Exam
@@ -101,7 +118,7 @@ def report(
     from runtime.bundle.reader import open_bundle
 
     preset = open_bundle(bundle).manifest.preset
-    plans, allowed = asked_plans(plan_names, preset, "cpu"), Budget(budget / 100)
+    plans, allowed = asked_plans(plan_names, preset, target), Budget(budget / 100)
     extent = QUICK if quick else FULL
     place = Workplace(
         source=bundle,
@@ -110,13 +127,14 @@ def report(
         out=out,
         conditions=extent.conditions(threads, items),
         ready=shipped_bundle(shipped, plans),
+        target=target,
     )
     ready = [plan for plan, _ in place.plans()]
     survey = Survey(
         plans=[*ready, *plans],
-        whole=chosen_plan(START, preset, PlanOptions(target="cpu")),
+        whole=chosen_plan(START, preset, PlanOptions(target=target)),
         budget=allowed,
-        effort=extent.blocks,
+        effort=extent.blocks if target == "cpu" else replace(extent.blocks, rounds=0),
         counts=extent.counts,
         judged=extent.judged,
         shipped=ready[0].name if ready else None,

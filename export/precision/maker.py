@@ -14,6 +14,7 @@ from export.compare import Parity, as_dicts, compare_all
 from export.precision.blocks import blocks
 from export.precision.correction import Means, find_means
 from export.precision.inference import session
+from export.precision.outputs import channel_correction, correct_outputs
 from export.precision.plan import PrecisionPlan, Target
 from export.precision.processor import for_processor, needs_ranges
 from export.precision.range_cache import RangeCache, Statistic, Table, range_key
@@ -28,6 +29,9 @@ from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
 from runtime.catalog.progress import Progress
 from runtime.errors import ExportError, UsageError
+
+CORRECTED = ("frame_encoder",)
+"""Submodules whose INT8 outputs are corrected channel by channel; heads give unit vectors."""
 
 
 def make_bundle(
@@ -152,8 +156,30 @@ class BundleMaker:
             )
         else:
             model = for_tensorrt(source, chosen, self.ranges(name, plan) if coarse else {}, means)
+        if name in CORRECTED and coarse:
+            self._correct(name, model, plan.target)
         onnx.save(model, str(folder / file))
         return part.model_copy(update={"file": file, "precision": chosen.precision})
+
+    def _correct(self, name: str, model: Any, target: Target) -> None:
+        outputs = [tensor.name for tensor in self.source.manifest.submodules[name].outputs]
+        runnable = session(model if target == "cpu" else simulated(model))
+        found = [runnable.run(outputs, dict(feed)) for feed in self.rehearsal.feeds[name]]
+        want = self._wanted(name, outputs)
+        corrections = {
+            output: channel_correction([one[i] for one in want], [one[i] for one in found])
+            for i, output in enumerate(outputs)
+        }
+        correct_outputs(model, corrections)
+
+    def _wanted(self, name: str, outputs: list[str]) -> list[list[Any]]:
+        """What the FP32 graph answers to the samples."""
+        if name not in self._exact:
+            exact = session(self._file(name))
+            self._exact[name] = [
+                exact.run(outputs, dict(feed)) for feed in self.rehearsal.feeds[name]
+            ]
+        return self._exact[name]
 
     def ranges(self, name: str, plan: PrecisionPlan) -> Ranges:
         """Ranges of a submodule's activations: found before, kept, or measured now.
@@ -210,9 +236,6 @@ class BundleMaker:
         """A graph against the FP32 one, on what the FP32 network gives it."""
         feeds = self.rehearsal.feeds[name]
         outputs = [tensor.name for tensor in made.outputs]
-        if name not in self._exact:
-            exact = session(self._file(name))
-            self._exact[name] = [exact.run(outputs, dict(feed)) for feed in feeds]
         other = self._runnable(folder / made.file, plan.target)
         found = [other.run(outputs, dict(feed)) for feed in feeds]
         for answer in found:
@@ -222,7 +245,7 @@ class BundleMaker:
                     why="a value is too large for the precision of the plan",
                     fix="hold the block that overflows at fp32 in the plan",
                 )
-        pairs = zip(self._exact[name], found, strict=True)
+        pairs = zip(self._wanted(name, outputs), found, strict=True)
         columns = zip(*[zip(want, got, strict=True) for want, got in pairs], strict=True)
         return [compare_all(out, pair) for out, pair in zip(outputs, columns, strict=True)]
 

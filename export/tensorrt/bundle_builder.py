@@ -297,8 +297,12 @@ class BundleBuilder:
     ) -> list[EngineParity]:
         tried = cases(self._bundle, name, part, shapes)
         feeds, out = staging / "feeds.npz", staging / "outputs.npz"
-        arrays = {f"{case}/{key}": a for case, given in tried.items() for key, a in given.items()}
-        np.savez(feeds, allow_pickle=False, **arrays)
+        arrays: dict[str, Any] = {
+            f"{case}/{key}": values
+            for case, given in tried.items()
+            for key, values in given.items()
+        }
+        np.savez(feeds, **arrays)
         job = RunJob(
             submodule=name,
             plan=plan,

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -60,20 +61,19 @@ class Child:
         request = json.dumps({"kind": kind, "job": job.model_dump(mode="json")})
         with tempfile.TemporaryFile("w+", errors="replace") as said:
             # The working folder makes this very package the one that is found.
-            process = subprocess.Popen(
+            with subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
                 text=True,
                 cwd=_ROOT,
-            )
-            try:
-                last = self._follow(process, request, watch)
-                code = process.wait()
-            finally:
-                process.kill()
-                process.wait()
+            ) as process:
+                try:
+                    last = self._follow(process, request, watch)
+                    code = process.wait()
+                finally:
+                    process.kill()
             if "result" in last:
                 result: dict[str, Any] = last["result"]
                 return result
@@ -86,7 +86,8 @@ class Child:
         """Read events until the worker closes its end; the last one that is no progress."""
         given, events_of = cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
         events: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        threading.Thread(target=_read, args=(events_of, events), daemon=True).start()
+        reader = threading.Thread(target=_read, args=(events_of, events), daemon=True)
+        reader.start()
         try:
             given.write(request)
             given.close()
@@ -101,6 +102,7 @@ class Child:
             except queue.Empty:
                 event = {}
             if event is None:
+                reader.join()
                 return last
             if "progress" in event:
                 latest = Progress(**event["progress"])
@@ -113,14 +115,21 @@ class Child:
 
 
 def _read(stream: IO[str], events: queue.Queue[dict[str, Any] | None]) -> None:
-    for line in stream:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # cut off in the middle by a crash
-        if isinstance(event, dict):
-            events.put(event)
+    with stream, suppress(ValueError):  # closed by an interrupted parent
+        for line in stream:
+            event = _parsed(line)
+            if event:
+                events.put(event)
     events.put(None)
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """An event; nothing for what a library printed or a crash cut off."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
 
 
 def _error(failure: Failure) -> SgmnError:

@@ -74,7 +74,7 @@ def _made_up(name: str, part: Submodule, sizes: Mapping[str, tuple[int, ...]]) -
 def _values(tensor: Tensor, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     if tensor.name.endswith("mask"):
         mask = np.ones(shape, tensor.dtype)
-        mask[..., 1 + 3 * shape[-1] // 4 :] = 0
+        mask[..., max(1, 3 * shape[-1] // 4) :] = 0
         return mask
     if tensor.dtype == "uint8":
         count, high, wide, colours = shape

@@ -36,9 +36,7 @@ class TimingCache:
         cache = config.create_timing_cache(own)
         if cache is None or not config.set_timing_cache(cache, False):
             if own:
-                self.notes.append(
-                    f"the timing cache {self._own} is of another machine; it is made anew"
-                )
+                self.notes.append(f"the timing cache {self._own} does not fit; it is made anew")
             cache = config.create_timing_cache(b"")
             config.set_timing_cache(cache, False)
         self._kept = cache  # as long as the config: TensorRT does not

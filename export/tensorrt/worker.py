@@ -96,7 +96,7 @@ class Worker:
             )
             try:
                 with engine, np.load(job.feeds, allow_pickle=False) as feeds:
-                    found = {
+                    found: dict[str, Any] = {
                         f"{case}/{name}": values
                         for case in job.cases
                         for name, values in engine.run(
@@ -106,7 +106,7 @@ class Worker:
                     provider = engine.provider
             finally:
                 device.call(runtime.close)
-        np.savez(job.out, allow_pickle=False, **found)
+        np.savez(job.out, **found)
         return Ran(provider=provider)
 
     def _report(self) -> Report:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,8 @@ def evaluate(
     questions: Sequence[Question],
     bundle: Path,
     progress: Progress,
+    *,
+    open_network: Callable[[Path], AbstractContextManager[Network]] = Network.open,
 ) -> list[Evaluation]:
     """Ask a bundle for every clip and compare with the labels, where there are any.
 
@@ -122,6 +125,7 @@ def evaluate(
         questions: at least one; each gives an evaluation.
         bundle: folder of the network bundle.
         progress: shows progress, as `runtime.commands.output.progress`.
+        open_network: opens the bundle, on the processor unless it does otherwise.
 
     Raises:
         ClipListError: a clip cannot be rendered, or its product is not in the catalog.
@@ -133,7 +137,7 @@ def evaluate(
     _check(clips, questions, set(images))
     shown = _photo_digests(clips, root) if stock.enrol else set()
     with (
-        Network.open(bundle) as network,
+        open_network(bundle) as network,
         open_gallery(network, stock, shown, progress) as (gallery, enrolment),
     ):
         matcher = Matcher(network, gallery)

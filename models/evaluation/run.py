@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -15,6 +16,7 @@ from models.evaluation.gallery import Stock
 from models.evaluation.prediction import Modality, Question, questions_of, write_predictions
 from runtime.catalog.progress import Progress
 from runtime.errors import ClipListError, UsageError
+from runtime.network import Network
 
 ALL = "all"
 
@@ -129,6 +131,7 @@ def run(
     against: Path | None,
     report: Path | None,
     progress: Progress,
+    open_network: Callable[[Path], AbstractContextManager[Network]] = Network.open,
 ) -> Run:
     """Ask a bundle.
 
@@ -139,6 +142,7 @@ def run(
         against: predictions of an earlier run.
         report: folder of the page that will be written; labels are needed for it.
         progress: shows progress.
+        open_network: opens the bundle, on the processor unless it does otherwise.
 
     Raises:
         SgmnError: as `evaluate`; the earlier run answers other questions; or a comparison or a
@@ -155,7 +159,9 @@ def run(
     earlier = Earlier.read(against) if against else None
     if earlier:
         earlier.check(questions)
-    answers = evaluate(clips, request.root, stock, questions, bundle, progress)
+    answers = evaluate(
+        clips, request.root, stock, questions, bundle, progress, open_network=open_network
+    )
     return Run(answers, _differences(earlier, answers) if earlier else None, request, stock)
 
 

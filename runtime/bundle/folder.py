@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtime.bundle.files import sync
 from runtime.errors import StorageError
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO)
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """A folder that appears under its name only when it is complete.
+
+    What killed writers of the same folder left is removed.
 
     Raises:
         StorageError: it exists, or none can be made there.
@@ -30,7 +34,8 @@ def new_folder(out: Path) -> Iterator[Path]:
         )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        _remove_abandoned(out)
+        partial, lock = _unfinished(out)
     except OSError as error:
         raise StorageError(
             f"cannot make the folder {out}", why=str(error), fix="name another --out"
@@ -50,3 +55,36 @@ def new_folder(out: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        os.close(lock)
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.unfinished-"
+
+
+def _unfinished(out: Path) -> tuple[Path, int]:
+    """A folder under a passing name, and the lock on it that says its writer lives."""
+    while True:
+        partial = Path(tempfile.mkdtemp(prefix=_prefix(out), dir=out.parent))
+        with suppress(FileNotFoundError):
+            lock = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Between the two lines above another writer may have taken it for abandoned.
+            if partial.is_dir():
+                return partial, lock
+            os.close(lock)
+
+
+def _remove_abandoned(out: Path) -> None:
+    for place in list(out.parent.iterdir()):
+        if not place.name.startswith(_prefix(out)) or place.is_symlink():
+            continue
+        with suppress(FileNotFoundError, NotADirectoryError):
+            lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(place, ignore_errors=True)
+            except BlockingIOError:
+                pass  # its writer is at work
+            finally:
+                os.close(lock)

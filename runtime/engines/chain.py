@@ -162,6 +162,7 @@ class DeviceChain(Openable):
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         if opened.picture.side != side:
+            # Not by its key alone: where memory runs short, this size may come back elsewhere.
             opened.seeing.close()
             opened.picture.resize(side)
         opened.picture.pixels[:] = image[top : top + side, left : left + side]
@@ -227,8 +228,7 @@ class DeviceChain(Openable):
             cuda.download(target, source, stream)
 
     def _load(self, opened: _Opened) -> None:
-        """Load the catalog; a graph knows its size and addresses and is recorded anew."""
-        opened.matching.close()
+        """Load the catalog; a graph knows its size and addresses, and is recorded anew."""
         opened.catalog.load(self._reader)
         opened.loads += 1
         self._write_candidates(opened)

@@ -117,8 +117,9 @@ class StagedPicture(Closable):
     def resize(self, side: int) -> None:
         """Take memory for another size in place of what there is."""
         self.close()
-        self.pixels = self._buffers.pinned([side, side, 3], "uint8")
-        self.address = self._buffers.device(self.pixels.nbytes)
+        pixels = self._buffers.pinned([side, side, 3], "uint8")
+        self.address = self._buffers.device(pixels.nbytes)
+        self.pixels = pixels
 
     def close(self) -> None:
         """Free it; legal in every state."""

@@ -84,12 +84,9 @@ class DeviceCatalog(Closable):
 
     def weigh(self, prior: FloatArray | None) -> None:
         """Set what is added to the scores of all items, float32 [N]; None adds nothing."""
-        if prior is self._prior and prior is not None:
+        if prior is self._prior:
             return
-        if prior is not None:
-            self._prior_staged[:] = prior
-        else:
-            self._prior_staged[:] = 0
+        self._prior_staged[:] = 0 if prior is None else prior
         self._prior = prior
         self._device.cuda.upload(self._search.prior, self._prior_staged, self._device.stream)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -69,10 +70,14 @@ class EngineStore:
         return read_record(plan) if side_car(plan).exists() else None
 
     def elsewhere(self, submodule: str, precision: str) -> Iterator[tuple[Path, EngineRecord]]:
-        """Engines of other bundles for this machine; a new bundle often keeps most graphs."""
+        """Engines of other bundles for this machine; a new bundle often keeps most graphs.
+
+        Only those that nobody but this user and root can have put there: a plan is code.
+        """
         for folder in sorted(self._root.glob(f"*/{glob.escape(self.folder.name)}")):
             plan = folder / self.plan(submodule, precision).name
-            if folder == self.folder or not side_car(plan).exists():
+            places = (folder.parent, folder, plan, side_car(plan))
+            if folder == self.folder or not all(map(_is_own, places)):
                 continue
             with suppress(EngineError):  # whose engine it is will tell
                 yield plan, read_record(plan)
@@ -98,6 +103,19 @@ class EngineStore:
         sync(self.folder)
         write_durably(side_car(place), (record.model_dump_json(indent=2) + "\n").encode())
         return place
+
+
+def _is_own(place: Path) -> bool:
+    try:
+        found = place.lstat()
+    except OSError:
+        return False
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return (
+        found.st_uid in (0, os.geteuid())
+        and not found.st_mode & others
+        and not stat.S_ISLNK(found.st_mode)
+    )
 
 
 def fingerprint_here(gpu: Gpu, tensorrt: str) -> Fingerprint:

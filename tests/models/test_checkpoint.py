@@ -96,6 +96,29 @@ def test_other_tensors_are_refused(
     assert caught.value.fix
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda t: t.index_fill(0, torch.tensor([0]), float("nan")),
+        lambda t: t.index_fill(0, torch.tensor([0]), float("inf")),
+        lambda t: t.half(),
+        lambda t: t.double(),
+        lambda t: t.to(torch.int32),
+    ],
+    ids=["NaN", "infinite", "half", "double", "whole numbers"],
+)
+def test_numbers_that_are_no_weights_are_refused(
+    checkpoint: Path, spoil: Callable[[Tensor], Tensor]
+) -> None:
+    name = "query_head.shared.words.weight"
+    tensors, header = _parts(checkpoint)
+    save_file({**tensors, name: spoil(tensors[name])}, checkpoint, header)
+    with pytest.raises(ExportError, match="no network computes with") as caught:
+        load_checkpoint(checkpoint)
+    assert name in caught.value.why
+    assert caught.value.fix
+
+
 def _config(**changes: Any) -> str:
     return json.dumps({**TINY.as_dict(), **changes})
 
@@ -108,6 +131,12 @@ def _config(**changes: Any) -> str:
         {"config": _config(visual_size=64)},
         {"config": _config(visual_size="64")},
         {"config": _config(colour="red")},
+        {"config": _config(heads=0)},
+        {"config": _config(heads=5)},
+        {"config": _config(visual_size=-1)},
+        {"config": _config(reranker="none")},
+        {"config": _config(text_size=10**9, cls_size=10**9)},
+        {"notes": "[]"},
         {"config": json.dumps({"preset": "tiny"})},
         {"config": "[]"},
         {"config": "7"},
@@ -137,6 +166,19 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot read the checkpoint"):
         load_checkpoint(pickle)
     assert not proof.exists()
+
+
+def test_what_torch_save_writes_is_refused_and_not_run(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "proof",))
+
+    renamed = tmp_path / "network.safetensors"
+    for new in (True, False):
+        torch.save({"weights": Bomb()}, renamed, _use_new_zipfile_serialization=new)
+        with pytest.raises(ExportError, match="cannot read the checkpoint"):
+            load_checkpoint(renamed)
+    assert [p.name for p in tmp_path.iterdir()] == [renamed.name]
 
 
 @pytest.mark.parametrize("kept", [0, 4, 100, -1])

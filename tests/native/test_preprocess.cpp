@@ -80,10 +80,10 @@ void test_errors_write_nothing() {
 
 void test_status_text() {
     const char *unknown = sgmn_status_text(-1);
-    for (int code = SGMN_OK; code <= SGMN_ERROR_CAPACITY; ++code) {
+    for (int code = SGMN_OK; code <= SGMN_ERROR_COUNT; ++code) {
         CHECK(std::strcmp(sgmn_status_text(code), unknown) != 0);
     }
-    CHECK(std::strcmp(sgmn_status_text(SGMN_ERROR_CAPACITY + 1), unknown) == 0);
+    CHECK(std::strcmp(sgmn_status_text(SGMN_ERROR_COUNT + 1), unknown) == 0);
     CHECK(std::strstr(sgmn_status_text(SGMN_ERROR_CUDA + 100), "CUDA") != nullptr);
 }
 

@@ -74,7 +74,7 @@ def draw(title: str, width: int, height: int, paint: Callable[[Axes], None]) -> 
         figure = Figure((width / _POINTS, height / _POINTS), dpi=_POINTS, layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure.add_subplot())
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(out, format="svg")
     return _tidy(out.getvalue(), title, width, height)
 
 
@@ -85,7 +85,7 @@ def for_page(svg: str) -> str:
 
 
 def _tidy(svg: str, title: str, width: int, height: int) -> str:
-    """Name it, let any font show it, and drop names of parts that nothing refers to.
+    """Name it, let any font show it, and drop date, creator and names that nothing refers to.
 
     Several drawings share a page, where each name may occur once; those that are left are digests
     of what they name.

@@ -129,7 +129,7 @@ def test_each_part_is_made_again_only_if_it_would_be_another(workshop: Workshop)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workshop", _generators()[:1], indirect=True)
-def test_with_clips_the_confidence_is_fitted(workshop: Workshop) -> None:
+def test_with_clips_the_confidence_is_fitted_and_the_plan_judged(workshop: Workshop) -> None:
     shop = workshop.shop
     clips, splits = shop / "clips_val.jsonl", shop / "splits.csv"
     workshop.configure(
@@ -138,9 +138,11 @@ def test_with_clips_the_confidence_is_fitted(workshop: Workshop) -> None:
         CLIPS=clips,
         ROOT=shop.parent,
         ENROL=splits,
-        REPORT="OFF",
+        BUDGET=100,
+        REPORT_OPTIONS="--quick;--items;40",
     )
-    assert workshop.made() == ["fp32", "plan", "candidate", "bundle"]
+    assert workshop.made() == ["fp32", "plan", "candidate", "report", "bundle"]
+    assert (workshop.bundle.parent / "report" / "report.json").is_file()
     plain = workshop.bundle.parent / "plan"
     assert open_bundle(workshop.bundle).manifest.decision != open_bundle(plain).manifest.decision
     assert workshop.made() == []

@@ -156,6 +156,33 @@ def test_the_gate_refuses_what_misses_the_budget(
     assert run_guarded(report) == 0
 
 
+def test_graphs_for_tensorrt_are_judged_and_never_timed(exported: Exported, tmp_path: Path) -> None:
+    told = _again(exported, tmp_path, "--target", "tensorrt", "--plan", "int8")
+    found = from_json(Report, json.loads((tmp_path / "report.json").read_text(encoding="utf-8")))
+    targets = {one.plan.name: one.plan.target for one in found.measurements}
+    assert {"int8": "tensorrt", "fp16": "tensorrt"}.items() <= targets.items()
+    assert all(one.latency is None for one in found.measurements)
+    assert all(one.peak_memory_bytes is None for one in found.measurements)
+    rounded = found.of("int8")
+    assert rounded.query_cosine.mean < 1, "its rounding is felt"
+    assert rounded.bundle_digest != found.reference.bundle_digest
+    assert all(one.alone.saved_ms is None for one in found.sensitivities)
+    assert [row["p50_ms"] for row in told["plans"]] == [""] * len(found.measurements)
+    text = read(tmp_path / "index.html").text
+    assert "graphs for TensorRT are never timed elsewhere" in text
+    assert "How long a step takes was not measured" in text
+    assert "It was not timed: build it and time it on the device" in text
+    assert read_plan(tmp_path / "recommended.toml").name == told["recommended"]["name"]
+
+
+def test_what_ships_is_not_judged_by_another_target(
+    exported: Exported, shipped: Path, tmp_path: Path
+) -> None:
+    asked = words(exported, tmp_path, "--target", "tensorrt", "--shipped", str(shipped))
+    with pytest.raises(UsageError, match="as it runs here"):
+        CliRunner().invoke(report, asked, catch_exceptions=False)
+
+
 def test_a_gate_needs_what_ships(exported: Exported, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to gate"):
         CliRunner().invoke(report, words(exported, tmp_path, "--gate"), catch_exceptions=False)

@@ -1,4 +1,4 @@
-"""``python -m tests.export.tensorrt.api_surface VERSION NETWORKS JOB``: a whole build and run of an
+"""``python -m tests.export.tensorrt.api_surface VERSION NETWORKS FAULTS``: builds and runs of an
 engine, with everything that the program takes from TensorRT held against its real bindings.
 
 The program sees the real module: its enumerations, and its classes where it makes subclasses of
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.export.tensorrt.fake_builder import FakeBuilding
+from tests.export.tensorrt.fake_builder import FakeBuilding, Faults
 from tests.runtime.engines.fake_cuda import FakeCuda
 
 MADE = ("Builder", "OnnxParser", "Runtime")
@@ -148,14 +148,27 @@ class Enumeration:
         return self._real.__members__[name]
 
 
-def main(version: str, networks: Path, jobs: list[dict[str, Any]]) -> None:
+def check_overrides(kind: type, surface: Surface) -> None:
+    """TensorRT calls methods of subclasses by the names that it has."""
+    ours = [
+        made
+        for made in kind.__subclasses__()
+        if made.__module__.startswith(("export.", "runtime."))
+    ]
+    for made in ours:
+        for name in vars(made):
+            if not name.startswith("_"):
+                surface.member(kind, name)
+
+
+def main(version: str, networks: Path, faults: Faults, jobs: list[dict[str, Any]]) -> None:
     sys.path.insert(0, os.environ["BINDINGS"])
     real = importlib.import_module("tensorrt_bindings.tensorrt")
     from export.tensorrt import worker
 
     surface = Surface(real)
     cuda = FakeCuda(8 << 30)
-    fake = FakeBuilding(cuda, version, networks=networks)
+    fake = FakeBuilding(cuda, version, faults, networks)
     # What the fakes compare with and return is real as well.
     fake.enums = real
     fake.TensorIOMode = real.TensorIOMode
@@ -165,8 +178,12 @@ def main(version: str, networks: Path, jobs: list[dict[str, Any]]) -> None:
     for request in jobs:
         doing = worker.Worker(events.append, lambda: cuda, lambda: Module(surface, fake))
         worker.answer(doing, request, events.append)
+    for name in ("ILogger", "IProgressMonitor"):
+        if hasattr(real, name):
+            check_overrides(getattr(real, name), surface)
     print(json.dumps({"used": sorted(surface.used), "events": events}))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), json.load(sys.stdin))
+    wrong = Faults(**json.loads(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), wrong, json.load(sys.stdin))

@@ -271,6 +271,7 @@ class Builder:
             most=most,
             layers=layers,
             narrow=module.narrow,
+            unfused=True,
             scale=module.faults.scale,
         )
         return IHostMemory(plan)

@@ -1,13 +1,15 @@
 """``python -m tests.export.tensorrt.fake_worker``: a worker whose GPU and TensorRT are made up.
 
 The environment variable FAKE_TENSORRT holds JSON: ``version``, ``faults``, ``networks`` (folder of
-described graphs) and ``hide`` (packages that are as if they were not installed).
+described graphs), ``hide`` (packages that are as if they were not installed), ``capacity`` (bytes
+of GPU memory) and ``largest_file`` (bytes that a file can have).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,9 @@ def main() -> None:
         from tests.runtime.without import hide
 
         hide(*told["hide"])
+    if told.get("largest_file"):
+        limit = told["largest_file"]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     from export.tensorrt import worker
 
     worker.ask_driver = lambda ordinal: None  # type: ignore[assignment, return-value]

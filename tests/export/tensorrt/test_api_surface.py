@@ -66,10 +66,11 @@ def _jobs(bundle: Bundle, name: str, folder: Path) -> list[dict[str, Any]]:
     return [probe, *({"kind": kind, "job": j.model_dump(mode="json")} for kind, j in kinds)]
 
 
-def _run(release: Any, networks: Path, jobs: list[dict[str, Any]]) -> dict[str, Any]:
+def _run(release: Any, networks: Path, jobs: list[dict[str, Any]], **faults: Any) -> dict[str, Any]:
     version, environment = release
+    start = [sys.executable, "-m", "tests.export.tensorrt.api_surface", version, str(networks)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.export.tensorrt.api_surface", version, str(networks)],
+        [*start, json.dumps(faults)],
         cwd=REPOSITORY,
         env={**os.environ, **environment},
         input=json.dumps(jobs),
@@ -105,6 +106,8 @@ def test_a_build_and_a_run_use_only_what_the_release_has(
     assert ("BuilderFlag.OBEY_PRECISION_CONSTRAINTS" in used) == old
     assert ("NetworkDefinitionCreationFlag.STRONGLY_TYPED" in used) == release[0].startswith("10.")
     assert ("IBuilderConfig.progress_monitor" in used) == (not old)
+    assert ("IProgressMonitor.step_complete" in used) == (not old)
+    assert "ILogger.log" in used
 
 
 def test_a_parser_error_is_told_with_what_the_release_has(
@@ -120,6 +123,15 @@ def test_a_parser_error_is_told_with_what_the_release_has(
     assert "no importer for this operator" in why
     assert ("node 7" if release[0].startswith("8.") else "/trunk/odd (Odd)") in why
     assert "ParserError.desc" in found["used"]
+
+
+def test_layers_are_read_one_by_one_with_what_the_release_has(
+    release: Any, bundle: Bundle, networks: Path, tmp_path: Path
+) -> None:
+    jobs = _jobs(bundle, "reranker", tmp_path)[:2]
+    found = _run(release, networks, jobs, inspector="broken")
+    assert found["events"][-1]["result"]["precision_found"]["opaque"] == 1
+    assert {"EngineInspector.get_layer_information", "ICudaEngine.num_layers"} <= set(found["used"])
 
 
 @pytest.mark.parametrize(

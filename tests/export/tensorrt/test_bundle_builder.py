@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -297,6 +298,26 @@ def test_a_disk_without_room_is_told_before_anything_is_built(
     with pytest.raises(StorageError, match="0 MiB are free"):
         build.build()
     assert child.built == []
+
+
+def test_a_disk_that_fills_up_leaves_no_engine_that_counts(
+    builder: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = builder()[0].build().folder
+    for plan in folder.glob("*.plan"):
+        side_car(plan).unlink()
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("runtime.engines.engine_store.write_durably", full)
+        with pytest.raises(OSError, match="No space left"):
+            builder()[0].build()
+    assert not list(folder.glob("*.plan.json"))
+    build, child, _ = builder()
+    build.build()
+    assert child.built == list(SUBMODULES)
 
 
 def test_no_device_means_no_tensorrt(builder: Make, monkeypatch: pytest.MonkeyPatch) -> None:

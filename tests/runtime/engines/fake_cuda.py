@@ -81,6 +81,10 @@ class FakeCuda:
                 return block[address - start : address - start + size]
         raise MisuseError(f"{size} bytes at {address} are no device memory")
 
+    def recording(self, stream: int) -> bool:
+        """Whether what is queued now is recorded."""
+        return self._stream(stream).recording is not None
+
     def enqueue(self, stream: int, work: Work) -> None:
         """Queue the work of a kernel."""
         self._check("enqueue")

@@ -44,7 +44,7 @@ def make_plan(onnx: bytes, *, most: int = MOST, **header: Any) -> bytes:
         most: largest size of letters in its inputs' shapes; of L, 64.
         header: ``crash=True`` ends the process when it is loaded, ``refuse=True`` does not load,
             ``narrow=True`` makes int64 inputs int32 as TensorRT 8.6 does, ``scale`` multiplies all
-            outputs.
+            outputs, ``fused=True`` computes to the bit what ONNX Runtime does on the processor.
     """
     return MAGIC + json.dumps({"most": most, **header}).encode() + b"\n" + onnx
 
@@ -92,19 +92,20 @@ class _Runtime:
                 os.abort()
             if header.get("refuse"):
                 raise ValueError
-            session = onnxruntime.InferenceSession(onnx, _options())
+            session = onnxruntime.InferenceSession(onnx, _options(header))
         except Exception:  # noqa: BLE001 - whatever is wrong, TensorRT returns None
             self._logger.log(self._module.ILogger.Severity.ERROR, self._module.says)
             return None
         return _Engine(self._module, self._logger, session, header)
 
 
-def _options() -> Any:
+def _options(header: Mapping[str, Any]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
-    # Fused 8-bit kernels of ONNX Runtime saturate on AVX2, which no GPU does.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if not header.get("fused"):
+        # Fused 8-bit kernels of ONNX Runtime saturate on AVX2, which no GPU does.
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return options
 
 
@@ -162,6 +163,7 @@ class _Context:
         self._engine = engine
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
+        self._version = 0
 
     def set_input_shape(self, name: str, shape: Sequence[int]) -> bool:
         declared = self._engine.get_tensor_shape(name)
@@ -172,6 +174,7 @@ class _Context:
             least, _, most = self._engine.get_tensor_profile_shape(name, 0)
             allowed = all(a <= n <= b for a, n, b in zip(least, shape, most, strict=True))
         if allowed:
+            self._version += self._shapes.get(name) != tuple(shape)
             self._shapes[name] = tuple(shape)
         else:
             self._engine._says(f"{name} is out of the profile")
@@ -203,7 +206,15 @@ class _Context:
             name: (self._addresses[name], self.get_tensor_shape(name), self._kind(name))
             for name in engine.nodes
         }
-        engine.module.cuda.enqueue(stream, lambda: self._run(places))
+        version = self._version if engine.module.cuda.recording(stream) else None
+
+        def work() -> None:
+            # A graph knows the shapes that it was recorded with.
+            if version not in (None, self._version):
+                raise MisuseError("a graph is launched after the shapes were changed")
+            self._run(places)
+
+        engine.module.cuda.enqueue(stream, work)
         return True
 
     def _kind(self, name: str) -> str:

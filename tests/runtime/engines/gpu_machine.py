@@ -78,7 +78,7 @@ class GpuMachine:
 
     def put(self, bundle: Bundle, name: str, store: EngineStore, **header: Any) -> None:
         graph = bundle.manifest.tensorrt[name]
-        plan = make_plan((bundle.folder / graph.file).read_bytes(), **header)
+        plan = make_plan((bundle.folder / graph.file).read_bytes(), fused=True, **header)
         self.write(bundle, name, store, plan)
 
     def write(self, bundle: Bundle, name: str, store: EngineStore, plan: bytes) -> None:

@@ -34,7 +34,7 @@ def write_plans(bundle: Bundle, folder: Path) -> dict[str, Path]:
     plans = {}
     for name, part in bundle.manifest.submodules.items():
         plans[name] = folder / f"{name}.plan"
-        plans[name].write_bytes(make_plan((bundle.folder / part.file).read_bytes()))
+        plans[name].write_bytes(make_plan((bundle.folder / part.file).read_bytes(), fused=True))
     return plans
 
 

@@ -89,7 +89,7 @@ def test_a_stream_gives_the_same_steps_as_on_the_processor(
 ) -> None:
     """More frames than the window, words that come, change and go, and the answer at the end."""
     here, there = Matcher(network, catalog), Matcher(on_gpu, catalog)
-    heard = {3: TEXTS[0], 6: TEXTS[1], 9: TEXTS[2]}
+    heard = {3: TEXTS[1], 6: f"this is the {catalog.items()[0].title}", 9: ""}
     for number, picture in enumerate(_pictures(network.frames + 3)):
         for matcher in (here, there):
             if number in heard:
@@ -181,6 +181,21 @@ def test_another_camera_size_is_recorded_anew(
         _same(here.step(0.0), there.step(0.0))
         used.append(cuda.used)
     assert used[0] == used[2] < used[1]
+
+
+def test_a_camera_that_finds_no_memory_leaves_no_stale_graph(
+    engine_set: EngineSet, catalog: SqliteCatalog, cuda: FakeCuda
+) -> None:
+    chain = engine_set.chain(catalog)
+    assert chain is not None
+    small, large = _pictures(1, 8, 8)[0], _pictures(1, 2000, 2000)[0]
+    first = chain.match([chain.see(small, 0.0)], None, None)
+    chain.see(small, 0.0)
+    cuda.capacity = cuda.capacity - engine_set._device.call(cuda.memory)[0] + (1 << 20)
+    with pytest.raises(GpuError, match="OUT_OF_MEMORY"):
+        chain.see(large, 0.0)
+    again = chain.match([chain.see(small, 0.0)], None, None)
+    assert again.rows == first.rows
 
 
 def test_a_thousand_steps_allocate_nothing(

@@ -110,6 +110,21 @@ def test_engines_of_other_bundles_are_found(store: EngineStore, tmp_path: Path) 
     assert found == [(other.plan("reranker", "fp16"), _record(b"plan"))]
 
 
+@pytest.mark.parametrize("place", ["bundle", "folder", "plan", "link"])
+def test_an_engine_that_others_may_have_put_there_is_not_taken(
+    store: EngineStore, tmp_path: Path, place: str
+) -> None:
+    other = EngineStore(tmp_path, "c" * 64, HERE)
+    other.folder.mkdir(parents=True)
+    plan = _put(other, b"plan")
+    if place == "link":
+        plan.rename(tmp_path / "elsewhere.plan")
+        plan.symlink_to(tmp_path / "elsewhere.plan")
+    else:
+        {"bundle": other.folder.parent, "folder": other.folder, "plan": plan}[place].chmod(0o777)
+    assert list(store.elsewhere("reranker", "fp16")) == []
+
+
 def test_a_damaged_record_is_told(store: EngineStore) -> None:
     side_car(store.plan("reranker", "fp16")).write_text("{")
     with pytest.raises(EngineError, match="is not a record"):

@@ -341,7 +341,7 @@ def test_every_submodule_gives_what_the_processor_gives(
         for side in (part.inputs, part.outputs)
     ]
     file = tmp_path / "a.plan"
-    file.write_bytes(make_plan((bundle.folder / part.file).read_bytes()))
+    file.write_bytes(make_plan((bundle.folder / part.file).read_bytes(), fused=True))
     rng = np.random.default_rng(3)
     letters = {"N": 2, "L": 5}
     feeds = {

@@ -1,0 +1,169 @@
+"""``sgmn gpu-check`` from end to end: on a made-up GPU, and on this machine as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from calibration.gpu_check import check, runner
+from calibration.gpu_check.command import gpu_check
+from calibration.gpu_check.job import Job
+from calibration.gpu_check.section import SMALLEST, sections
+from runtime.errors import GpuError, UsageError
+from tests.calibration.gpu_check.fake_child import VARIABLE
+from tests.calibration.gpu_check.fake_lab import COMMAND, GPU
+from tests.export.conftest import Exported
+from tests.export.tensorrt.fake_builder import describe
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def networks(material: Path, tmp_path: Path) -> Path:
+    """What a parser finds in the graphs, for processes without the onnx package."""
+    import hashlib
+
+    folder = tmp_path / "networks"
+    folder.mkdir()
+    for graph in material.rglob("*.onnx"):
+        data = graph.read_bytes()
+        (folder / f"{hashlib.sha256(data).hexdigest()}.json").write_text(json.dumps(describe(data)))
+    return folder
+
+
+@pytest.fixture
+def run(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the check of ``tiny`` on made-up GPUs, each section in a process of its own."""
+    monkeypatch.setattr(runner, "CHILD", (sys.executable, *COMMAND))
+    monkeypatch.setattr(check.require_gpu, "__defaults__", (lambda: GPU,))
+
+    def invoke(*arguments: str, **told: Any) -> Result:
+        monkeypatch.setenv(VARIABLE, json.dumps(told))
+        given = ["run", str(material), "--out", str(tmp_path / "found.json"), "--quick"]
+        small = [
+            "--items",
+            "40",
+            "--steps",
+            "100",
+            "--workspace-mib",
+            "16",
+            "--work",
+            str(tmp_path / "work"),
+        ]
+        # As `sgmn` runs it: what a command returns is the exit code.
+        return CliRunner().invoke(
+            gpu_check,
+            [*given, *small, *arguments],
+            catch_exceptions=False,
+            standalone_mode=False,
+        )
+
+    return invoke
+
+
+def test_the_whole_check_in_one_json(run: Run, tmp_path: Path, networks: Path) -> None:
+    """Without any package that the offline machine lacks."""
+    hidden = ["torch", "onnx", "PIL", "av", "vosk", "cryptography", "rich", "scipy", "safetensors"]
+    hidden += ["rapidfuzz", "jellyfish", "threadpoolctl", "jinja2", "matplotlib", "click"]
+    done = run(hide=hidden, networks=str(networks))
+    assert done.return_value == 0, done.output
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found.keys() == {
+        *("schema_version", "sgmn_edge", "python", "command", "started", "material", "settings"),
+        *("seconds", "environment", "goals", "failed", "cut", "skipped", "sections"),
+    }
+    job = Job(material=tmp_path, work=tmp_path, presets=(SMALLEST,))
+    assert list(found["sections"]) == [section.name for section in sections(job)]
+    for one in found["sections"].values():
+        assert one.keys() == {"status", "seconds", "found", "why", "error"}
+        assert one["status"] == "passed"
+    assert found["environment"]["tensorrt"] == "10.3.0"
+    assert found["environment"]["versions"]["torch"] is not None
+    assert {goal["verdict"] for goal in found["goals"]} == {"not measured"}
+    assert {"name", "verdict", "limit", "found", "of"} == found["goals"][0].keys()
+    assert (found["failed"], found["cut"], found["skipped"]) == ([], [], [])
+
+
+def test_one_failed_section_fails_the_check(run: Run, tmp_path: Path) -> None:
+    done = run(
+        "--only", "environment", "--only", "build/tiny", faults={"crash": "parse"}, kernels=False
+    )
+    assert done.return_value == 1
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["failed"] == ["build/tiny-int8", "build/tiny-fp16", "build/tiny-fp32"]
+    assert "SIGSEGV" in found["sections"]["build/tiny-int8"]["why"]
+    assert found["sections"]["environment"]["status"] == "passed"
+
+
+def test_chosen_sections_bring_what_they_need(run: Run, tmp_path: Path) -> None:
+    done = run("--only", "parity/tiny-fp16", "--json")
+    printed = json.loads(done.stdout)
+    assert list(printed["sections"]) == ["environment", "build/tiny-fp16", "parity/tiny-fp16"]
+    assert printed == json.loads((tmp_path / "found.json").read_text())
+    built = printed["sections"]["build/tiny-fp16"]["found"]["engines"]
+    again = json.loads(run("--only", "build/tiny-fp16", "--json").stdout)
+    kept = again["sections"]["build/tiny-fp16"]["found"]["engines"]
+    assert {one["outcome"] for one in built} == {"built"}
+    assert {one["outcome"] for one in kept} == {"kept"}
+
+
+def test_no_time_cuts_and_says_so(run: Run, tmp_path: Path) -> None:
+    done = run("--limit-s", "6")
+    assert done.return_value == 0
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["cut"], "six seconds are not enough for all"
+    assert all(found["sections"][name]["why"] for name in found["cut"])
+    assert "cut" in done.stdout
+
+
+def test_tensorrt_that_is_missing_is_no_result(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(GpuError, match="not run") as told:
+        run(missing="no-tensorrt")
+    assert told.value.reason == "no-tensorrt"
+    assert not (tmp_path / "found.json").exists()
+
+
+@pytest.mark.skipif(os.path.exists("/proc/driver/nvidia/version"), reason="there is a driver")
+def test_without_a_driver_nothing_is_run_and_nothing_written(
+    material: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "found.json"
+    with pytest.raises(GpuError, match="not run: no NVIDIA driver") as told:
+        CliRunner().invoke(
+            gpu_check, ["run", str(material), "--out", str(out)], catch_exceptions=False
+        )
+    assert told.value.exit_code == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--only", "nothing"], "no section nothing"),
+        (["--clips", "clips.jsonl"], "accuracy cannot be measured"),
+        (["--out", "nowhere/found.json"], "cannot be written"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(run: Run, arguments: list[str], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        run(*arguments)
+
+
+def test_prepare_says_what_there_is_to_carry(exported: Exported, tmp_path: Path) -> None:
+    out = tmp_path / "material"
+    given = ["prepare", "--preset", "tiny", "--parts", "--json", "--out", str(out)]
+    done = CliRunner().invoke(
+        gpu_check, [*given, "--cache", str(tmp_path / "cache")], catch_exceptions=False
+    )
+    assert done.exit_code == 0
+    about = json.loads(done.stdout)
+    assert about["presets"]["tiny"]["weights"] == "drawn"
+    assert [Path(part["file"]).name for part in about["parts"]] == ["material.tar.xz.00"]
+    assert about["parts"][0]["bytes"] == Path(about["parts"][0]["file"]).stat().st_size
