@@ -35,14 +35,14 @@ class Budget:
         """Whether the whole interval of a change is within the budget."""
         return change.low is not None and -change.low <= self.r1_drop
 
-    def in_words(self, change: Estimate, clips: int) -> str:
-        """What the clips say of a change, and what they cannot, in sentences."""
+    def in_words(self, change: Estimate, answers: int) -> str:
+        """What answers say of a change, and what they cannot, in sentences."""
         told = f"{_moved(change)} (budget {points(self.r1_drop)})."
         if not self.allows(change) or self.proven(change):
             return told
         if change.low is None:
             return f"{told} Clips of one product give no interval; this is no proof."
-        told += f" {clips} clips cannot prove it: one clip is {points(1 / clips)},"
+        told += f" {answers} answers cannot prove it: one is worth {points(1 / answers)},"
         return f"{told} and a drop of {points(-change.low)} is within the interval."
 
 

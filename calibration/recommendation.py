@@ -76,7 +76,7 @@ def _untimed(
     ]
     if chosen is not fp32:
         words = budget.in_words(asked.r1_change, asked.clips)
-        reasons.append(f"{asked.name}, {asked.clips} clips: {words}")
+        reasons.append(f"{asked.name}, {asked.clips} answers: {words}")
     rejected = [
         *(_untimed_rejection(one, chosen, fp32, budget) for one in measurements if one != chosen),
         *_block_rejections(chosen, sensitivities),
@@ -169,7 +169,7 @@ def _reasons(
             f"{name} is the fastest plan within the budget: {p50} a step, "
             f"{_times(speed(chosen))} the time of FP32."
         )
-        yield f"{asked.name}, {asked.clips} clips: {budget.in_words(asked.r1_change, asked.clips)}"
+        yield f"{asked.name}, {asked.clips} answers: {budget.in_words(asked.r1_change, asked.clips)}"
         yield f"Its bundle has {_share(chosen, fp32)} the bytes of FP32's."
     others = [one.plan.name for one in tied if one is not chosen]
     if others:

@@ -120,7 +120,7 @@ def _described(report: Report, measurer: Measurer, plans: Sequence[PrecisionPlan
     return replace(
         report,
         clips=len(exam.clips),
-        gallery=measurer.answers(FP32).headline.gallery,
+        gallery=measurer.answers(FP32).questions[0].gallery,
         root=str(exam.root),
         images={name: str(exam.items[name].image) for name in _named(report.measurements)},
         machine=describe(),

@@ -39,6 +39,8 @@ def summary(report: Report) -> list[str]:
 
 def asked(question: QuestionAccuracy) -> str:
     """What a question is, for people."""
+    if question.modality is None:
+        return "all questions together"
     view = f" ({VIEWS[question.tier]})" if question.tier else ""
     photos = ", photos added" if question.enrolled else ""
     return LOOKS[question.modality] + view + photos
@@ -47,13 +49,13 @@ def asked(question: QuestionAccuracy) -> str:
 def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
     full, now = report.reference.headline, chosen.headline
     first = (
-        f"Of 100 clips, the product shown comes first for {of_hundred(full.r1.value)} "
+        f"Of 100 answers, {of_hundred(full.r1.value)} name the product shown "
         "at full precision"
     )
     if chosen is report.reference:
         yield f"{first}."
         return
-    told = f"{first} and for {of_hundred(now.r1.value)} with {chosen.plan.name}."
+    told = f"{first} and {of_hundred(now.r1.value)} do with {chosen.plan.name}."
     likely = span(now.r1_change, 100, sign=True).replace(" to ", " and ")
     if likely:
         told += f" The true change likely lies between {likely}."
