@@ -48,10 +48,7 @@ def asked(question: QuestionAccuracy) -> str:
 
 def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
     full, now = report.reference.headline, chosen.headline
-    first = (
-        f"Of 100 answers, {of_hundred(full.r1.value)} name the product shown "
-        "at full precision"
-    )
+    first = f"Of 100 answers, {of_hundred(full.r1.value)} name the product shown at full precision"
     if chosen is report.reference:
         yield f"{first}."
         return
