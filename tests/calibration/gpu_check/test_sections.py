@@ -202,6 +202,35 @@ def test_all_forms_of_torch_take_part_on_a_gpu() -> None:
     assert made == [{}, {"compiled": True}, {"wrap": rivals_section.Graphed}]
 
 
+def test_a_graph_serves_the_shapes_it_was_recorded_with() -> None:
+    import torch
+
+    recorded = []
+
+    def double(x: Any) -> tuple[Any, Any]:
+        return 2 * x, x + 1
+
+    def record(module: Callable[..., Any], inputs: Any) -> rivals_section.Recording:
+        kept = [one.clone() for one in inputs]
+        outputs = module(*kept)
+        recorded.append(tuple(kept[0].shape))
+
+        def replay() -> None:
+            for out, new in zip(outputs, module(*kept), strict=True):
+                out.copy_(new)
+
+        return rivals_section.Recording(kept, outputs, replay)
+
+    graphed = rivals_section.Graphed(double, record)
+    first, _ = graphed(torch.tensor([[1.0], [2.0]]))
+    second, _ = graphed(torch.tensor([[3.0]]))
+    third, other = graphed(torch.tensor([[5.0]]))
+    assert recorded == [(2, 1), (1, 1)]
+    assert first.tolist() == [[2.0], [4.0]]
+    assert second.tolist() == [[6.0]], "the next run must not change a result"
+    assert (third.tolist(), other.tolist()) == ([[10.0]], [[6.0]])
+
+
 def test_torch_without_a_gpu_is_skipped(job: Job, gpu: FakeGpu, tell: Kept) -> None:
     import torch
 
