@@ -84,6 +84,24 @@ def test_without_the_library_engines_are_compared_one_by_one(
     assert "not built" in tell.found["why_no_chain"]
 
 
+class WrongPicture(Following):
+    """Scales a part of the picture only."""
+
+    def square(self, frame: int, side: int, target: int, size: int, stream: int) -> None:
+        super().__getattr__("square")(frame, side // 2, target, size, stream)
+
+
+def test_a_device_that_sees_something_else_is_found(
+    job: Job, gpu: FakeGpu, tell: Kept, build: Build
+) -> None:
+    build("fp32")
+    lab = gpu.lab(job)
+    broken = replace(lab, here=replace(lab.here, kernels=lambda: WrongPicture(gpu)))
+    with pytest.raises(EngineError, match="its own engines one by one"):
+        step_parity(broken, tell, "tiny", "fp32")
+    assert tell.found["from_processor"]["reranked"] < 1e-3, "the engines themselves are right"
+
+
 class WrongSearch(Following):
     """Finds the row behind the best one as well, and not the last."""
 
