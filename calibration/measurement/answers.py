@@ -85,14 +85,14 @@ class Answers:
 
 @dataclass(frozen=True)
 class AnswerSheet:
-    """All answers of a bundle; the headline question first."""
+    """All answers of a bundle, of the catalog without photos first."""
 
     questions: tuple[Answers, ...]
 
     @property
-    def headline(self) -> Answers:
-        """The answers that the budget is about."""
-        return self.questions[0]
+    def headline(self) -> AnswerSheet:
+        """The answers of the catalog without photos."""
+        return AnswerSheet(tuple(one for one in self.questions if not one.enrolled))
 
 
 def ask(bundle: Path, exam: Exam, progress: Progress) -> AnswerSheet:

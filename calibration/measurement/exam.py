@@ -21,7 +21,7 @@ from runtime.errors import ClipListError
 QUESTIONS = tuple(
     Question(tier, modality) for tier in ("L0", "L3") for modality in ("fused", "image")
 )
-"""Easy and hard clips, with and without speech; the first is the one that the budget is about."""
+"""Easy and hard clips, with and without speech."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Exam:
         root: the folder that photo paths are relative to.
         stock: what the catalog is made of; with photos to enrol, every question is asked of the
             catalog without them and of the catalog with them.
-        questions: the first is the headline.
+        questions: asked of each clip.
     """
 
     manifest: Path
@@ -74,8 +74,8 @@ class Exam:
 
     @cached_property
     def headline(self) -> Exam:
-        """The first question alone, of the catalog without photos."""
-        return replace(self, stock=self.stocks()[0], questions=self.questions[:1])
+        """The questions of the catalog without photos, which a search can afford."""
+        return replace(self, stock=self.stocks()[0])
 
     @cached_property
     def digests(self) -> dict[str, str]:

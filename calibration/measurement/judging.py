@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,21 +34,22 @@ Pair = tuple[Answers, Answer, Answer]
 
 
 def accuracy(sheet: AnswerSheet, reference: AnswerSheet) -> tuple[QuestionAccuracy, ...]:
-    """How well every question is answered, and how much better or worse than by FP32."""
+    """How well all questions and every one of them are answered, beside FP32's answers."""
     asked = zip(sheet.questions, reference.questions, strict=True)
-    return tuple(_accuracy(now, before) for now, before in asked)
+    rows = tuple(_accuracy(now, before) for now, before in asked)
+    return rows if len(rows) == 1 else (_overall(sheet, reference), *rows)
 
 
 def r1(sheet: AnswerSheet) -> Estimate:
-    """R@1 of the headline."""
-    answers = sheet.headline.answers
+    """R@1 of all answers together."""
+    answers = _all(sheet)
     rank = np.array([answer.rank for answer in answers], np.int64)
     return recall_at_k(rank, 1, [answer.product_id for answer in answers])
 
 
 def r1_change(sheet: AnswerSheet, reference: AnswerSheet) -> Estimate:
-    """R@1 of the headline minus that of other answers to it, paired."""
-    return _change(sheet.headline, reference.headline)
+    """R@1 of all answers together minus that of other answers to the same, paired."""
+    return _change(_all(sheet), _all(reference))
 
 
 def agreement(sheet: AnswerSheet, reference: AnswerSheet, rule: Decision, exam: Exam) -> Agreement:
@@ -89,12 +91,21 @@ def confidence_error(sheet: AnswerSheet, rule: Decision) -> ConfidenceError:
 
 
 def _accuracy(now: Answers, before: Answers) -> QuestionAccuracy:
-    products = [answer.product_id for answer in now.answers]
-    rank = np.array([answer.rank for answer in now.answers], np.int64)
+    row = _row(now.answers, before.answers)
+    return replace(row, tier=now.tier, modality=now.modality, enrolled=now.enrolled)
+
+
+def _overall(sheet: AnswerSheet, reference: AnswerSheet) -> QuestionAccuracy:
+    return _row(_all(sheet), _all(reference))
+
+
+def _row(now: Sequence[Answer], before: Sequence[Answer]) -> QuestionAccuracy:
+    products = [answer.product_id for answer in now]
+    rank = np.array([answer.rank for answer in now], np.int64)
     return QuestionAccuracy(
-        tier=now.tier,
-        modality=now.modality,
-        enrolled=now.enrolled,
+        tier=None,
+        modality=None,
+        enrolled=False,
         clips=len(products),
         r1=recall_at_k(rank, 1, products),
         r5=recall_at_k(rank, 5, products),
@@ -103,10 +114,12 @@ def _accuracy(now: Answers, before: Answers) -> QuestionAccuracy:
     )
 
 
-def _change(now: Answers, before: Answers) -> Estimate:
-    found = [
-        (a.product_id, a.rank, b.rank) for a, b in zip(now.answers, before.answers, strict=True)
-    ]
+def _all(sheet: AnswerSheet) -> list[Answer]:
+    return [answer for one in sheet.questions for answer in one.answers]
+
+
+def _change(now: Sequence[Answer], before: Sequence[Answer]) -> Estimate:
+    found = [(a.product_id, a.rank, b.rank) for a, b in zip(now, before, strict=True)]
     return paired_difference(found).r1
 
 

@@ -99,14 +99,14 @@ class Measurer:
         return self._answers(plan, self.exam)
 
     def headline(self, plan: PrecisionPlan) -> AnswerSheet:
-        """What a plan answers to the headline question alone, of the catalog without photos."""
+        """What a plan answers to the questions of the catalog without photos."""
         whole = self._store.get(AnswerSheet, key_of(AnswerSheet, self._asked(plan, self.exam)))
         if whole is not None:
-            return AnswerSheet(whole.questions[:1])
+            return whole.headline
         return self._answers(plan, self.exam.headline)
 
     def r1_change(self, plan: PrecisionPlan, other: PrecisionPlan = FP32) -> Estimate:
-        """R@1 of the headline minus that of another plan, paired."""
+        """R@1 of all answers without photos minus that of another plan, paired."""
         return r1_change(self.headline(plan), self.headline(other))
 
     def likeness(self, plan: PrecisionPlan) -> Likeness:

@@ -15,8 +15,10 @@ from models.evaluation.prediction import Modality
 EventName = Literal["present", "unsure", "nothing"]
 
 
-def question_name(tier: Tier | None, modality: Modality, *, enrolled: bool) -> str:
-    """A question in short, e.g. ``L0 fused``; ``L0 fused, enrolled``."""
+def question_name(tier: Tier | None, modality: Modality | None, *, enrolled: bool) -> str:
+    """A question in short, e.g. ``L0 fused``; ``L0 fused, enrolled``; ``all questions``."""
+    if modality is None:
+        return "all questions"
     asked = modality if tier is None else f"{tier} {modality}"
     return f"{asked}, enrolled" if enrolled else asked
 
@@ -63,19 +65,19 @@ class Latency:
 
 @dataclass(frozen=True)
 class QuestionAccuracy:
-    """How well the plan answers one question; intervals are bootstrapped over products.
+    """How well the plan answers one question, or all; intervals are bootstrapped over products.
 
     Attributes:
-        tier: of the pictures; None for words alone.
-        modality: pictures and words, or one of them.
+        tier: of the pictures; None for words alone and for all questions.
+        modality: pictures and words, or one of them; None for all questions together.
         enrolled: whether the catalog held the shop's own photos.
-        clips: number of clips.
+        clips: number of answers: of clips, or of clips times questions.
         r1: share of clips whose product is first, ties counted against it; likewise R@5 and MRR.
         r1_change: R@1 minus that of FP32 on the same clips, paired; below 0 is worse.
     """
 
     tier: Tier | None
-    modality: Modality
+    modality: Modality | None
     enrolled: bool
     clips: int
     r1: Estimate
@@ -163,7 +165,7 @@ class PlanMeasurement:
         latency: None where it was not measured.
         peak_memory_bytes: resident, of a process that runs steps; None where it was not measured.
         energy_j: of one step; None where the board does not report power.
-        accuracy: a row a question, the headline first.
+        accuracy: all questions together, then a row a question; one row where there is one.
         cosine: of every submodule output to FP32, by ``submodule.output``, each fed what FP32's is.
         query_cosine: of query vectors, errors of all submodules together.
         agreement: of the answers with FP32's.
@@ -188,5 +190,8 @@ class PlanMeasurement:
 
     @property
     def headline(self) -> QuestionAccuracy:
-        """The question that the budget is about."""
+        """What the budget is about: all questions together.
+
+        One clip of one question is worth points, so one question alone cannot tell half a point.
+        """
         return self.accuracy[0]

@@ -12,7 +12,7 @@ ENCODERS = ("frame_encoder", "text_encoder")
 
 EXACT, HALF = SubmodulePlan("fp32"), SubmodulePlan("fp16", held_precision="fp16")
 
-HELD = {"lite": ("stem", "blocks.0")}
+HELD = {"lite": ("stem",)}
 """Blocks of the frame encoder that lose most in INT8 and take little time, by network."""
 
 TRANSFORMERS = ("b32",)

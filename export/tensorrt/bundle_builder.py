@@ -5,110 +5,34 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from export.tensorrt.build_report import BuildOptions, BuildReport, Finished
 from export.tensorrt.child import Child, Watch
 from export.tensorrt.job import BuildJob, Built, Probed, ProbeJob, Progress, RunJob
-from export.tensorrt.memory import MIB, require_memory
+from export.tensorrt.memory import require_memory
 from export.tensorrt.parity import EngineParity, measure_parity, require_parity
 from export.tensorrt.profiles import Profile, Shape, profile
 from export.tensorrt.references import cases, reference
 from export.tensorrt.versions import check_version
+from export.tensorrt.workplace import STAGING, prepared
 from runtime import machine
 from runtime.bundle.files import file_digest
 from runtime.bundle.manifest import SUBMODULES, Submodule
 from runtime.bundle.reader import Bundle
-from runtime.engines.cuda import Gpu, ask_driver
+from runtime.engines.cuda import ask_driver
 from runtime.engines.engine_store import EngineStore, fingerprint_here
 from runtime.engines.fingerprint import EngineRecord
-from runtime.errors import BuildError, EngineError, StorageError
-from runtime.lock import FileLock
+from runtime.errors import BuildError, EngineError
 from runtime.version import __version__
 
 Tell = Callable[[str], None]
-Outcome = Literal["built", "kept", "copied"]
 
 RULES = "rules-1"
 """Stands among the flags of a record; another number makes engines be built again."""
-
-STAGING = ".building-"
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What a user may choose.
-
-    Attributes:
-        out: folder of all engines.
-        exact: build the FP32 submodules instead of the graphs for TensorRT, to compare with.
-        workspace_bytes: most that one layer may use as scratch memory.
-        timing_cache: a cache made on a device of the same model, to begin with.
-        device: ordinal of the GPU.
-        allow_untested: only warn of releases that are not supported or known to fail.
-        allow_fallback: take engines in another precision than asked for.
-    """
-
-    out: Path
-    exact: bool = False
-    workspace_bytes: int = 1024 * MIB
-    timing_cache: Path | None = None
-    device: int = 0
-    allow_untested: bool = False
-    allow_fallback: bool = False
-
-
-@dataclass(frozen=True)
-class Finished:
-    """One engine.
-
-    Attributes:
-        plan: its file.
-        record: its side-car.
-        outcome: built now, kept from an earlier build, or copied from another bundle's.
-    """
-
-    plan: Path
-    record: EngineRecord
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class BuildReport:
-    """What a build came to.
-
-    Attributes:
-        gpu: the device.
-        tensorrt: version.
-        folder: of the engines.
-        timing_cache: file of what TensorRT measured; can be given to devices of the same model.
-        engines: one a submodule.
-        warnings: a sentence each.
-    """
-
-    gpu: Gpu
-    tensorrt: str
-    folder: Path
-    timing_cache: Path
-    engines: tuple[Finished, ...]
-    warnings: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready fields."""
-        return {
-            "gpu": asdict(self.gpu),
-            "tensorrt": self.tensorrt,
-            "folder": str(self.folder),
-            "timing_cache": str(self.timing_cache),
-            "engines": [
-                {"plan": str(one.plan), "outcome": one.outcome, **one.record.model_dump()}
-                for one in self.engines
-            ],
-            "warnings": list(self.warnings),
-        }
 
 
 class BundleBuilder:
@@ -150,7 +74,7 @@ class BundleBuilder:
             self._warn(warning)
         fingerprint = fingerprint_here(gpu, probed.tensorrt)
         store = EngineStore(self._options.out, self._bundle.digest, fingerprint)
-        lock = _prepared(store, self._sizes(graphs))
+        lock = prepared(store, self._sizes(graphs))
         try:
             self._check_memory(probed, graphs)
             engines = tuple(self._engine(store, name, graphs[name]) for name in SUBMODULES)
@@ -332,44 +256,6 @@ class BundleBuilder:
     def _warn(self, warning: str) -> None:
         self._warnings.append(warning)
         self._tell(f"Warning: {warning}")
-
-
-def _prepared(store: EngineStore, sizes: list[int]) -> FileLock:
-    """The folder, made, locked, cleared and found to have room, before minutes are spent.
-
-    Raises:
-        BuildError: another build is running.
-        StorageError: it cannot be written, or the disk has no room.
-    """
-    try:
-        # For this user alone: a plan is code.
-        store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        store.timing_cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(store.lock)
-        if not lock.acquire():
-            raise BuildError(
-                "these engines are being built already",
-                why=f"another build holds {store.lock}",
-                fix="wait until it has ended and run this again",
-            )
-        for left in store.folder.glob(STAGING + "*"):
-            shutil.rmtree(left)
-        free = shutil.disk_usage(store.folder).free
-    except OSError as error:
-        raise StorageError(
-            f"engines cannot be written to {store.folder}",
-            why=str(error.strerror or error),
-            fix="name another folder with --out, or set SGMN_HOME",
-        ) from error
-    needed = 2 * sum(sizes)
-    if free < needed:
-        lock.release()
-        raise StorageError(
-            f"engines cannot be written to {store.folder}",
-            why=f"{free // MIB} MiB are free, {needed // MIB} MiB are needed",
-            fix="free some space, or name another folder with --out",
-        )
-    return lock
 
 
 def _lists(three: tuple[Shape, Shape, Shape]) -> tuple[list[int], list[int], list[int]]:

@@ -68,7 +68,8 @@ def build(
     build goes on where it stopped. Each is inspected for the precision asked for and compared with
     ONNX Runtime before it counts.
     """
-    from export.tensorrt.bundle_builder import BuildOptions, BundleBuilder
+    from export.tensorrt.build_report import BuildOptions
+    from export.tensorrt.bundle_builder import BundleBuilder
     from export.tensorrt.memory import MIB
     from runtime.bundle.current import bundle_in_use
     from runtime.bundle.reader import open_bundle

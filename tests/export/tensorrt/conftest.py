@@ -14,14 +14,15 @@ from pydantic import BaseModel
 from export.precision.maker import make_bundle
 from export.precision.presets import named_plan
 from export.tensorrt import bundle_builder, worker
-from export.tensorrt.bundle_builder import BuildOptions, BundleBuilder
+from export.tensorrt.build_report import BuildOptions
+from export.tensorrt.bundle_builder import BundleBuilder
 from export.tensorrt.child import Child, Watch, _error
 from export.tensorrt.job import Failure
 from export.tensorrt.worker import answer
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.engines.cuda import Gpu
 from tests.export.conftest import Exported
-from tests.export.tensorrt.fake_builder import describe
+from tests.export.tensorrt.fake_network import describe
 from tests.export.tensorrt.fake_worker import fake_worker
 
 ORIN = Gpu("Orin", "8.7", "12.6", 0, 1)

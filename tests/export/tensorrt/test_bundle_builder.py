@@ -293,7 +293,7 @@ def test_a_disk_without_room_is_told_before_anything_is_built(
     builder: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=1000)
-    monkeypatch.setattr(bundle_builder.shutil, "disk_usage", lambda place: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
     build, child, _ = builder()
     with pytest.raises(StorageError, match="0 MiB are free"):
         build.build()

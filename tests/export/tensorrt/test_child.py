@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from export.tensorrt import bundle_builder
-from export.tensorrt.bundle_builder import BuildOptions, BundleBuilder
+from export.tensorrt.build_report import BuildOptions
+from export.tensorrt.bundle_builder import BundleBuilder
 from export.tensorrt.child import Child
 from export.tensorrt.job import ProbeJob, Progress
 from runtime.bundle.reader import Bundle

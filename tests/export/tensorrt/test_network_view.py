@@ -8,12 +8,8 @@ import pytest
 
 from export.tensorrt.adapters.tensorrt8 import TensorRt8
 from export.tensorrt.network_view import NetworkView
-from tests.export.tensorrt.fake_builder import (
-    FakeBuilding,
-    IBuilderConfig,
-    INetworkDefinition,
-    _fill,
-)
+from tests.export.tensorrt.fake_builder import FakeBuilding, IBuilderConfig
+from tests.export.tensorrt.fake_network import INetworkDefinition, fill
 from tests.runtime.engines.fake_cuda import FakeCuda
 
 INT8_CONVOLUTION = [
@@ -32,7 +28,7 @@ def _network(layers: list[Any], types: dict[str, str] | None = None) -> tuple[An
     module = FakeBuilding(FakeCuda(), "8.6.1")
     network = INetworkDefinition(module, 1)
     described = {"layers": layers, "types": types or {}, "inputs": {"x": [1]}, "outputs": {}}
-    _fill(network, described, module)
+    fill(network, described, module)
     return module, network
 
 
