@@ -78,7 +78,13 @@ def step_parity(lab: Lab, tell: Tell, preset: str, precision: str) -> None:
         if chain is None:
             tell(chain=None, why_no_chain=_why_no_chain(lab))
         else:
-            near = apart(single, chained(chain, frames, text))
+            # In silence as well, where nothing but the pictures counts.
+            silent = one_by_one(network, frames, None, shelf)
+            near = max(
+                apart(single, chained(chain, frames, text)),
+                apart(silent, chained(chain, frames, None)),
+                key=lambda found: max(found.scores, found.reranked),
+            )
             tell(chain=asdict(near), most_apart=MOST_APART, graph=chain.captured)
             if not near.within(MOST_APART):
                 raise _off("a step on the device", "its own engines one by one", near)
@@ -87,14 +93,14 @@ def step_parity(lab: Lab, tell: Tell, preset: str, precision: str) -> None:
 
 
 def one_by_one(
-    network: Network, frames: list[np.ndarray], text: TextFeatures, shelf: Shelf
+    network: Network, frames: list[np.ndarray], text: TextFeatures | None, shelf: Shelf
 ) -> Ranked:
     """A step whose search is on the processor.
 
     Args:
         network: open, on whatever engines.
         frames: T of uint8 [H, W, 3] BGR.
-        text: one text.
+        text: one text; None for silence.
         shelf: what is searched.
     """
     squares = np.stack([frame_input(frame, network.image_size) for frame in frames])
@@ -105,7 +111,7 @@ def one_by_one(
     return Ranked(rows, scores, network.rerank(query, *shelf.vectors(rows), scores))
 
 
-def chained(chain: DeviceChain, frames: list[np.ndarray], text: TextFeatures) -> Ranked:
+def chained(chain: DeviceChain, frames: list[np.ndarray], text: TextFeatures | None) -> Ranked:
     """The same step on the device, twice, as the second time may be a CUDA graph."""
     seen = [chain.see(frame, float(number)) for number, frame in enumerate(frames)]
     chain.match(seen, text, None)

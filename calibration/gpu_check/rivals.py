@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -79,46 +80,72 @@ def forms(make: Callable[..., TorchMatch], device: str) -> dict[str, Callable[[]
     return found
 
 
-class Graphed:
-    """A submodule as a CUDA graph, recorded at the first call.
+@dataclass(frozen=True)
+class Recording:
+    """Work on tensors that stay where they are.
 
-    Source: PyTorch, CUDA semantics, "Whole-network capture".
-
-    Args:
-        module: on the GPU; called with tensors of the same shapes every time.
+    Attributes:
+        inputs: to be filled before.
+        outputs: a tensor or a tuple of them, filled by ``replay``.
+        replay: does the work again.
     """
 
-    def __init__(self, module: Callable[..., Any]) -> None:
+    inputs: Sequence[Any]
+    outputs: Any
+    replay: Callable[[], object]
+
+
+def record_graph(module: Callable[..., Any], inputs: Sequence[Any]) -> Recording:
+    """A CUDA graph. Source: PyTorch, CUDA semantics, "Whole-network capture".
+
+    Args:
+        module: on the GPU.
+        inputs: of the shapes that it will be given.
+    """
+    import torch
+
+    kept = [one.clone() for one in inputs]
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            module(*kept)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        outputs = module(*kept)
+    return Recording(kept, outputs, graph.replay)
+
+
+class Graphed:
+    """A submodule as CUDA graphs, one for each set of shapes, recorded when they first come.
+
+    Args:
+        module: on the GPU.
+        record: makes a graph.
+    """
+
+    def __init__(
+        self,
+        module: Callable[..., Any],
+        record: Callable[[Callable[..., Any], Sequence[Any]], Recording] = record_graph,
+    ) -> None:
         self._module = module
-        self._graph: Any = None
-        self._inputs: list[Any] = []
-        self._outputs: Any = None
+        self._record = record
+        self._recordings: dict[tuple[Any, ...], Recording] = {}
 
     def __call__(self, *inputs: Any) -> Any:
         """Run once; the results are copies, as the next run writes over them."""
-        if self._graph is None:
-            self._record(inputs)
-        for kept, new in zip(self._inputs, inputs, strict=True):
+        shapes = tuple(one.shape for one in inputs)
+        if shapes not in self._recordings:
+            self._recordings[shapes] = self._record(self._module, inputs)
+        found = self._recordings[shapes]
+        for kept, new in zip(found.inputs, inputs, strict=True):
             kept.copy_(new)
-        self._graph.replay()
-        if isinstance(self._outputs, tuple):
-            return tuple(one.clone() for one in self._outputs)
-        return self._outputs.clone()
-
-    def _record(self, inputs: tuple[Any, ...]) -> None:
-        import torch
-
-        self._inputs = [one.clone() for one in inputs]
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                self._module(*self._inputs)
-        torch.cuda.current_stream().wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._outputs = self._module(*self._inputs)
-        self._graph = graph
+        found.replay()
+        if isinstance(found.outputs, tuple):
+            return tuple(one.clone() for one in found.outputs)
+        return found.outputs.clone()
 
 
 def _require_torch(device: str) -> None:

@@ -84,6 +84,24 @@ def test_without_the_library_engines_are_compared_one_by_one(
     assert "not built" in tell.found["why_no_chain"]
 
 
+class WrongPicture(Following):
+    """Scales a part of the picture only."""
+
+    def square(self, frame: int, side: int, target: int, size: int, stream: int) -> None:
+        super().__getattr__("square")(frame, side // 2, target, size, stream)
+
+
+def test_a_device_that_sees_something_else_is_found(
+    job: Job, gpu: FakeGpu, tell: Kept, build: Build
+) -> None:
+    build("fp32")
+    lab = gpu.lab(job)
+    broken = replace(lab, here=replace(lab.here, kernels=lambda: WrongPicture(gpu)))
+    with pytest.raises(EngineError, match="its own engines one by one"):
+        step_parity(broken, tell, "tiny", "fp32")
+    assert tell.found["from_processor"]["reranked"] < 1e-3, "the engines themselves are right"
+
+
 class WrongSearch(Following):
     """Finds the row behind the best one as well, and not the last."""
 
@@ -200,6 +218,35 @@ def test_all_forms_of_torch_take_part_on_a_gpu() -> None:
     for form in rivals_section.forms(make, "cuda").values():
         form()
     assert made == [{}, {"compiled": True}, {"wrap": rivals_section.Graphed}]
+
+
+def test_a_graph_serves_the_shapes_it_was_recorded_with() -> None:
+    import torch
+
+    recorded = []
+
+    def double(x: Any) -> tuple[Any, Any]:
+        return 2 * x, x + 1
+
+    def record(module: Callable[..., Any], inputs: Any) -> rivals_section.Recording:
+        kept = [one.clone() for one in inputs]
+        outputs = module(*kept)
+        recorded.append(tuple(kept[0].shape))
+
+        def replay() -> None:
+            for out, new in zip(outputs, module(*kept), strict=True):
+                out.copy_(new)
+
+        return rivals_section.Recording(kept, outputs, replay)
+
+    graphed = rivals_section.Graphed(double, record)
+    first, _ = graphed(torch.tensor([[1.0], [2.0]]))
+    second, _ = graphed(torch.tensor([[3.0]]))
+    third, other = graphed(torch.tensor([[5.0]]))
+    assert recorded == [(2, 1), (1, 1)]
+    assert first.tolist() == [[2.0], [4.0]]
+    assert second.tolist() == [[6.0]], "the next run must not change a result"
+    assert (third.tolist(), other.tolist()) == ([[10.0]], [[6.0]])
 
 
 def test_torch_without_a_gpu_is_skipped(job: Job, gpu: FakeGpu, tell: Kept) -> None:
