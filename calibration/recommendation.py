@@ -169,7 +169,8 @@ def _reasons(
             f"{name} is the fastest plan within the budget: {p50} a step, "
             f"{_times(speed(chosen))} the time of FP32."
         )
-        yield f"{asked.name}, {asked.clips} answers: {budget.in_words(asked.r1_change, asked.clips)}"
+        words = budget.in_words(asked.r1_change, asked.clips)
+        yield f"{asked.name}, {asked.clips} answers: {words}"
         yield f"Its bundle has {_share(chosen, fp32)} the bytes of FP32's."
     others = [one.plan.name for one in tied if one is not chosen]
     if others:

@@ -31,11 +31,11 @@ def test_the_drop_and_its_interval_decide(change: Estimate, allowed: bool, prove
     assert BUDGET.proven(change) is proven
 
 
-def test_too_few_clips_are_told() -> None:
+def test_too_few_answers_are_told() -> None:
     told = BUDGET.in_words(Estimate(0.0, -2 * CLIP, CLIP), 44)
     assert told == (
-        "R@1 is that of FP32, interval -4.5 to +2.3 (budget 0.5 points). 44 clips cannot prove it: "
-        "one clip is 2.3 points, and a drop of 4.5 points is within the interval."
+        "R@1 is that of FP32, interval -4.5 to +2.3 (budget 0.5 points). 44 answers cannot prove "
+        "it: one is worth 2.3 points, and a drop of 4.5 points is within the interval."
     )
 
 

@@ -49,11 +49,11 @@ def test_the_fastest_within_the_budget_is_taken() -> None:
     assert found.proven
 
 
-def test_too_few_clips_to_prove_it_are_told() -> None:
+def test_too_few_answers_to_prove_it_are_told() -> None:
     found = _chosen(_plan("fast", 0.5, change=near(0.0, 1 / 44)))
     assert found.plan.name == "fast"
     assert not found.proven
-    assert "44 clips cannot prove it: one clip is 2.3 points" in found.reasons[1]
+    assert "44 answers cannot prove it: one is worth 2.3 points" in found.reasons[1]
 
 
 def test_int8_that_is_slower_is_not_taken() -> None:

@@ -32,7 +32,7 @@ def test_fp32_beside_itself_is_the_same(exported: Exported, tmp_path: Path) -> N
     assert found.query_cosine.least == pytest.approx(1.0)
     assert (found.agreement.top10, found.agreement.decision_changes) == (1.0, 0.0)
     assert found.agreement.rank_changes == ()
-    assert [one.r1_change.value for one in found.accuracy] == [0.0, 0.0]
+    assert [one.r1_change.value for one in found.accuracy] == [0.0, 0.0, 0.0]
     assert found.confidence.before == found.confidence.after
     assert found.latency is not None
     assert found.latency.ratio is None
@@ -50,7 +50,8 @@ def test_a_plan_is_measured_as_evaluate_would(exported: Exported, tmp_path: Path
     )
     write_predictions(tmp_path / "before", [(one.question, one.predictions) for one in before])
     earlier = Earlier.read(tmp_path / "before")
-    for row, one in zip(found.accuracy, after, strict=True):
+    overall, *rows = found.accuracy
+    for row, one in zip(rows, after, strict=True):
         assert (row.r1, row.r5, row.mrr) == (
             one.groups["all"].r1,
             one.groups["all"].r5,
@@ -58,7 +59,12 @@ def test_a_plan_is_measured_as_evaluate_would(exported: Exported, tmp_path: Path
         )
         difference = earlier.differences(one.question, one.predictions, alone=False)["all"]
         assert row.r1_change == difference.r1
-    assert found.accuracy[0].name == "L0 fused"
+    assert [row.name for row in found.accuracy][:2] == ["all questions", "L0 fused"]
+    assert overall.clips == sum(row.clips for row in rows)
+    for kind in ("r1", "r5", "mrr", "r1_change"):
+        together = [getattr(row, kind).value for row in rows]
+        assert getattr(overall, kind).value == pytest.approx(sum(together) / len(together))
+    assert found.headline == overall
     assert found.query_cosine.mean < 0.9999
     assert found.total_bytes == sum(
         e.size_bytes for e in open_bundle(bundle).manifest.files.values()
