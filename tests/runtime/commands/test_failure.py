@@ -107,7 +107,7 @@ def test_a_full_disk_is_told_without_a_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "extra"), [("torch", "train"), ("onnx.helper", "train"), ("sounddevice", "kiosk")]
+    ("module", "extra"), [("torch", "train"), ("onnx.helper", "quantize"), ("sounddevice", "kiosk")]
 )
 def test_a_package_of_an_extra_is_named_with_it(
     fail: Callable[..., tuple[int, str]], module: str, extra: str
