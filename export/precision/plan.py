@@ -59,13 +59,19 @@ class Calibration(_Strict):
 
     Attributes:
         method: minmax, entropy or percentile.
-        pictures: how many are drawn.
-        seed: of the draw.
+        pictures: how many are drawn, at least 2.
+        seed: of the draw, 0 or more.
     """
 
     method: Method = "minmax"
     pictures: int = 64
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.pictures < 2:
+            raise ValueError(f"pictures = {self.pictures} are too few, 2 is the least")
+        if self.seed < 0:
+            raise ValueError(f"seed = {self.seed} is below 0")
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -82,8 +88,8 @@ class PrecisionPlan(_Strict):
             is never judged on the other.
         submodules: the five; those that are missing are FP32.
         calibration: of the INT8 blocks.
-        reduce_range: weights of 7 bits in INT8 blocks for processors, which AVX2 without VNNI needs
-            for sums that do not saturate.
+        reduce_range: scales of INT8 weights for processors with which no sum saturates on AVX2
+            without VNNI (`export.precision.rounding`).
     """
 
     name: str
@@ -124,14 +130,15 @@ def plan_from_dict(fields: Mapping[str, Any]) -> PrecisionPlan:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    odd = set(fields.get("submodules", {})) - set(SUBMODULES)
-    if odd:
-        raise _refused(f"there is no submodule {', '.join(sorted(odd))}")
     try:
-        return TypeAdapter(PrecisionPlan).validate_python(dict(fields))
+        plan = TypeAdapter(PrecisionPlan).validate_python(dict(fields))
     except ValidationError as error:
         first = error.errors()[0]
         raise _refused(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    odd = set(plan.submodules) - set(SUBMODULES)
+    if odd:
+        raise _refused(f"there is no submodule {', '.join(sorted(odd))}")
+    return plan
 
 
 def _refused(why: str) -> UsageError:

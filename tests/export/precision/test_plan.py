@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,22 @@ def test_a_plan_says_the_precision_of_every_block(file: Path) -> None:
     assert (plan.calibration.method, plan.calibration.pictures) == ("percentile", 7)
     assert not plan.reduce_range
     assert plan_from_dict(plan.as_dict()).as_dict() == plan.as_dict()
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"calibration": {"pictures": -5}}, "pictures = -5"),
+        ({"calibration": {"pictures": 1}}, "2 is the least"),
+        ({"calibration": {"seed": -1}}, "seed = -1"),
+        ({"submodules": 3}, "submodules"),
+        ({"submodules": {"frame_decoder": {}}}, "frame_decoder"),
+    ],
+)
+def test_a_plan_that_nothing_can_be_made_of_is_refused(fields: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match="the precision plan cannot be read") as caught:
+        plan_from_dict({"name": "odd", "target": "cpu", **fields})
+    assert why in caught.value.why
 
 
 def test_the_digest_is_of_what_a_plan_does() -> None:
