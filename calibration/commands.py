@@ -39,7 +39,7 @@ _path = click.Path(path_type=Path)
 @click.option(
     "--reduce-range",
     type=click.Choice(["auto", "on", "off"]),
-    help="Weights of 7 bits, for processors without VNNI; auto asks this one. Default: on.",
+    help="No sum saturates on processors without VNNI; auto asks this one. Default: on.",
 )
 @click.option("--cache", type=_path, help="Folder of ranges, to find them once.")
 @json_option
