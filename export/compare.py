@@ -47,10 +47,11 @@ def compare_all(name: str, answers: Iterable[tuple[Array, Array]]) -> Parity:
     if any(want.shape != got.shape for want, got in pairs):
         return Parity(name, float("inf"), 0.0, 0.0)
     largest = max((_largest(want, got) for want, got in pairs), key=_nan_last)
-    cosines = np.concatenate([_cosines(want, got) for want, got in pairs])
-    if not len(cosines):
+    found = [cosines(want, got) for want, got in pairs]
+    cosine = np.concatenate(found)
+    if not len(cosine):
         return Parity(name, largest, 1.0, 1.0)
-    return Parity(name, largest, float(cosines.min()), float(cosines.mean()))
+    return Parity(name, largest, float(cosine.min()), float(cosine.mean()))
 
 
 def worst(results: Sequence[Parity]) -> Parity:
@@ -68,6 +69,21 @@ def as_dicts(results: Sequence[Parity]) -> list[dict[str, Any]]:
     return [result.as_dict() for result in results]
 
 
+def cosines(want: Array, got: Array) -> npt.NDArray[np.float64]:
+    """Cosine between corresponding rows (last axis), float64 [rows].
+
+    Rows without length in ``want``, such as padding, do not count, and masked scores neither; a row
+    that is empty in ``got`` alone has cosine 0.
+    """
+    shown = want > MASKED / 2
+    a, b = (
+        np.where(shown, x, 0.0).reshape(-1, x.shape[-1]).astype(np.float64) for x in (want, got)
+    )
+    real = np.linalg.norm(a, axis=1) > 1e-9
+    lengths = np.linalg.norm(a[real], axis=1) * np.maximum(np.linalg.norm(b[real], axis=1), 1e-12)
+    return np.clip((a[real] * b[real]).sum(1) / lengths, -1.0, 1.0)
+
+
 def _nan_last(value: float) -> float:
     return value if value == value else float("inf")
 
@@ -77,14 +93,3 @@ def _largest(want: Array, got: Array) -> float:
     shown = want > MASKED / 2
     scale = float(np.abs(want[shown]).max(initial=0.0)) or 1.0
     return float(np.abs(want - got).max()) / scale
-
-
-def _cosines(want: Array, got: Array) -> npt.NDArray[np.float64]:
-    shown = want > MASKED / 2
-    rows, other = (
-        np.where(shown, x, 0.0).reshape(-1, x.shape[-1]).astype(np.float64) for x in (want, got)
-    )
-    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(other, axis=1)
-    real = lengths > 1e-9
-    found: npt.NDArray[np.float64] = (rows * other).sum(1)[real] / lengths[real]
-    return found

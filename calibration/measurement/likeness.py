@@ -18,8 +18,8 @@ import numpy.typing as npt
 
 from calibration.measurement.exam import Exam
 from calibration.records.measurement import Cosine
+from export.compare import cosines
 from models.data.grocery_lpr import render
-from models.heads.norms import MASKED
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import open_bundle
 from runtime.engines.engine import Array, Engine
@@ -66,7 +66,7 @@ class Likeness:
 
 
 def draw_probe(exam: Exam, bundle: Path, seed: int, count: int = CLIPS) -> Probe:
-    """Clips of the exam's headline, drawn with a seed.
+    """Clips of the exam, drawn with a seed.
 
     Args:
         exam: clips and products.
@@ -178,23 +178,10 @@ def _rows(
 
 
 def cosine(pairs: Iterable[tuple[Array, Array]]) -> Cosine:
-    """Mean and least cosine between corresponding rows (last axis).
-
-    Rows without length, such as padding, do not count; masked scores neither.
-    """
-    found = [_cosines(want, got) for want, got in pairs]
+    """Mean and least of `export.compare.cosines` over all pairs."""
+    found = [cosines(want, got) for want, got in pairs]
     rows = np.concatenate(found) if found else np.zeros(0)
     return Cosine(float(rows.mean()), float(rows.min())) if len(rows) else Cosine(1.0, 1.0)
-
-
-def _cosines(want: Array, got: Array) -> npt.NDArray[np.float64]:
-    shown = want > MASKED / 2
-    a, b = (
-        np.where(shown, x, 0.0).reshape(-1, x.shape[-1]).astype(np.float64) for x in (want, got)
-    )
-    real = np.linalg.norm(a, axis=1) > 1e-9
-    lengths = np.linalg.norm(a[real], axis=1) * np.maximum(np.linalg.norm(b[real], axis=1), 1e-12)
-    return np.clip((a[real] * b[real]).sum(1) / lengths, -1.0, 1.0)
 
 
 def _recorders(folder: Path, threads: int, opened: ExitStack) -> dict[str, _Recorder]:
