@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import SUBMODULES, Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
-from runtime.catalog.progress import Progress
+from runtime.catalog.progress import Progress, no_progress
 from runtime.errors import ExportError, UsageError
 
 CORRECTED = ("frame_encoder",)
@@ -68,7 +68,7 @@ class BundleMaker:
         self._folder = source
         self._samples = samples
         self._cache = RangeCache(cache)
-        self._progress = progress or _silent
+        self._progress = progress or no_progress
         self._found: dict[tuple[str, str], Table] = {}
         self._exact: dict[str, list[list[Any]]] = {}
 
@@ -288,7 +288,3 @@ class BundleMaker:
 
     def _file(self, name: str) -> Path:
         return self.source.folder / self.source.manifest.submodules[name].file
-
-
-def _silent(items: Any, *, label: str, total: int) -> Iterator[Any]:
-    yield from items
