@@ -37,20 +37,15 @@ def draw_samples(
         seed: of the draw.
 
     Raises:
-        UsageError: a folder is missing, or fewer than two pictures or texts were found.
+        UsageError: a folder is missing or has no pictures, or fewer than two pictures or texts
+            were found.
         FeedError, ClipError: a source cannot be read.
     """
     rng = np.random.default_rng([seed, 23])
-    for folder in pictures:
-        if not folder.is_dir():
-            raise UsageError(
-                f"there is no folder {folder}",
-                why="pictures to calibrate with were to be there",
-                fix="correct --pictures",
-            )
+    found = {folder: _pictures_below(folder) for folder in pictures}
     items = [row.item for feed in feeds for row in read_feed(feed)]
     still = _groups((item.group or item.id, item.image) for item in items)
-    shot = _groups((str(f.parent), f) for folder in pictures for f in _pictures_below(folder))
+    shot = _groups((str(f.parent), f) for files in found.values() for f in files)
     frames = _groups((str(clip), frame.image) for clip in clips for frame in _frames(clip))
     sizes = [sum(map(len, groups)) for groups in (still, shot, frames)]
     shares = _shares(sizes, count)
@@ -104,7 +99,14 @@ def _frames(clip: Path) -> list[Frame]:
 
 
 def _pictures_below(folder: Path) -> list[Path]:
-    return [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in PICTURE_ENDINGS]
+    found = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in PICTURE_ENDINGS]
+    if not found:
+        wanted = ", ".join(PICTURE_ENDINGS)
+        there = (
+            f"there is no {wanted} file in or below it" if folder.is_dir() else "it is no folder"
+        )
+        raise UsageError(f"there are no pictures in {folder}", why=there, fix="correct --pictures")
+    return found
 
 
 def _loaded(source: Path) -> BgrImage:

@@ -85,10 +85,12 @@ def test_too_little_is_refused(root: Path, rows: int) -> None:
     assert caught.value.fix
 
 
-def test_a_folder_that_is_not_there_is_named(root: Path) -> None:
-    feed = root / "dev" / "catalog.csv"
-    with pytest.raises(UsageError, match=r"there is no folder .*nowhere"):
-        draw_samples(feeds=[feed], pictures=[root / "nowhere"], clips=[], count=8, seed=0)
+@pytest.mark.parametrize("place", ["nowhere", "empty"])
+def test_a_folder_without_pictures_is_named(root: Path, place: str) -> None:
+    feed, photos = root / "dev" / "catalog.csv", root / "dev" / "images" / "train"
+    (root / "empty").mkdir()
+    with pytest.raises(UsageError, match=rf"there are no pictures in .*{place}"):
+        draw_samples(feeds=[feed], pictures=[photos, root / place], clips=[], count=8, seed=0)
 
 
 def test_a_clip_that_is_not_there_is_named(root: Path) -> None:
