@@ -15,7 +15,7 @@ _path = click.Path(path_type=Path)
 
 @click.command()
 @click.option("--out", type=_path, required=True, help="Folder of the part.")
-@click.option("--proof", required=True, help="A file that is in it when it is whole.")
+@click.option("--proof", required=True, help="A file that is in it once COMMAND succeeded.")
 @click.option("--resumes", is_flag=True, help="The command goes on in the folder that is there.")
 @click.option("--depfile", type=_path, help="Where to list the files read.")
 @click.option("--reads", "places", type=_path, multiple=True, help="File or folder that is read.")

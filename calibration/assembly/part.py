@@ -24,7 +24,8 @@ class Part:
 
     Attributes:
         out: the folder.
-        proof: a file in it; its time says when it was known to be up to date.
+        proof: a file in it; its time says when it was known to be up to date. Where the command
+            does not write it, it is made empty when the command has succeeded.
         command: makes it; `PLACE` stands for the folder.
         sources: what the command reads.
         resumes: the command goes on in a folder that is there; else it makes a new one, which then
@@ -64,14 +65,18 @@ class Part:
             write_durably(self.key_file, f"{key}\n".encode())
         if depfile is not None:
             write_durably(depfile, _depfile(self.out / self.proof, files).encode())
+        proof = self.out / self.proof
+        proof.touch()
         # As of when the sources were read: what changed meanwhile is newer.
-        os.utime(self.out / self.proof, (begun, begun))
+        os.utime(proof, (begun, begun))
         return changed
 
     def _run(self) -> None:
         self.out.parent.mkdir(parents=True, exist_ok=True)
         # Without a key a part that is interrupted, or fails, is not taken for made.
         self.key_file.unlink(missing_ok=True)
+        if self.resumes:
+            (self.out / self.proof).unlink(missing_ok=True)
         fresh = self.out if self.resumes else self.out.with_name(f"{self.out.name}.new")
         if not self.resumes:
             shutil.rmtree(fresh, ignore_errors=True)

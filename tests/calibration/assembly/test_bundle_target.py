@@ -143,6 +143,7 @@ def test_with_clips_the_confidence_is_fitted_and_the_plan_judged(workshop: Works
     )
     assert workshop.made() == ["fp32", "plan", "candidate", "report", "bundle"]
     assert (workshop.bundle.parent / "report" / "report.json").is_file()
+    assert (workshop.bundle.parent / "report" / "passed").is_file()
     plain = workshop.bundle.parent / "plan"
     assert open_bundle(workshop.bundle).manifest.decision != open_bundle(plain).manifest.decision
     assert workshop.made() == []

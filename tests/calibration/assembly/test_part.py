@@ -128,6 +128,21 @@ def test_a_command_that_resumes_works_in_the_folder_itself(part: Part) -> None:
     assert sorted(p.name for p in part.out.iterdir()) == ["measured", "proof"]
 
 
+def test_a_proof_that_the_command_does_not_write_says_that_it_succeeded(part: Part) -> None:
+    part = replace(part, proof="passed", resumes=True)
+    _source(part).write_text("broken")
+    with pytest.raises(subprocess.CalledProcessError):
+        part.make()
+    assert not (part.out / "passed").exists()
+    _source(part).write_text("two")
+    assert [part.make(), part.make()] == [True, False]
+    assert sorted(p.name for p in part.out.iterdir()) == ["passed", "proof"]
+    _source(part).write_text("broken")
+    with pytest.raises(subprocess.CalledProcessError):
+        part.make()
+    assert [p.name for p in part.out.iterdir()] == ["proof"]
+
+
 def test_the_files_read_are_listed_for_make(part: Part, tmp_path: Path) -> None:
     odd = tmp_path / "a b" / "c$d#e"
     odd.parent.mkdir()
