@@ -28,8 +28,8 @@ def recommend(
 ) -> Recommendation:
     """The fastest plan within the budget; where none was timed, the one with the fewest bits.
 
-    Speed is a plan's time over FP32's, measured by turns. Plans whose intervals overlap that of the
-    fastest are as fast; then the better R@1 decides, then the smaller bundle.
+    Speed is a plan's time over FP32's, measured by turns. Plans that no other is surely faster than
+    are as fast; of them the better R@1 decides, then the smaller bundle.
 
     Args:
         measurements: FP32 first, which always is within the budget.
@@ -43,10 +43,9 @@ def recommend(
         return _untimed(measurements, sensitivities, budget)
     if not measurements or measurements[0].latency is None:
         raise ValueError("FP32 comes first, with its latency")
-    allowed = [one for one in measurements if _timed(one) and budget.allows(one.headline.r1_change)]
-    fastest = min(allowed, key=lambda one: speed(one).value)
-    tied = [one for one in allowed if overlap(speed(one), speed(fastest))]
-    chosen = min(tied, key=lambda one: (-one.headline.r1.value, one.total_bytes, one.plan.name))
+    allowed = [one for one in measurements if _timed(one) and budget.allows(one.overall.r1_change)]
+    tied = [one for one in allowed if not any(_surely_faster(other, one) for other in allowed)]
+    chosen = min(tied, key=lambda one: (-one.overall.r1.value, one.total_bytes, one.plan.name))
     rejected = [
         *(_plan_rejection(one, chosen, tied, budget) for one in measurements if one is not chosen),
         *_block_rejections(chosen, sensitivities),
@@ -54,7 +53,7 @@ def recommend(
     return Recommendation(
         plan=chosen.plan,
         budget=budget.r1_drop,
-        proven=chosen is measurements[0] or budget.proven(chosen.headline.r1_change),
+        proven=chosen is measurements[0] or budget.proven(chosen.overall.r1_change),
         reasons=tuple(_reasons(chosen, measurements[0], tied, budget)),
         rejections=tuple(rejected),
     )
@@ -67,12 +66,12 @@ def _untimed(
 ) -> Recommendation:
     """What to build and time on the device first."""
     fp32 = measurements[0]
-    allowed = [one for one in measurements if budget.allows(one.headline.r1_change)]
-    chosen = min(allowed, key=lambda one: (_bits(one, fp32), -one.headline.r1.value, one.plan.name))
-    name, asked = chosen.plan.name, chosen.headline
+    allowed = [one for one in measurements if budget.allows(one.overall.r1_change)]
+    chosen = min(allowed, key=lambda one: (_bits(one, fp32), -one.overall.r1.value, one.plan.name))
+    name, asked = chosen.plan.name, chosen.overall
     reasons = [
         f"{name} has the fewest bits within the budget. It was not timed: build it and time it on "
-        "the device before it ships (sgmn build, sgmn bench)."
+        "the device before it ships (sgmn build, sgmn match --provider tensorrt)."
     ]
     if chosen is not fp32:
         words = budget.in_words(asked.r1_change, asked.clips)
@@ -88,7 +87,7 @@ def _untimed(
 def _untimed_rejection(
     one: PlanMeasurement, chosen: PlanMeasurement, fp32: PlanMeasurement, budget: Budget
 ) -> Rejection:
-    asked = one.headline
+    asked = one.overall
     if budget.allows(asked.r1_change):
         more = _bits(one, fp32) > _bits(chosen, fp32)
         why = f"{'more bits than' if more else 'no better than'} {chosen.plan.name}"
@@ -116,12 +115,13 @@ def gate(report: Report, budget: Budget) -> None:
             fix="measure it as well: sgmn report --shipped DIR",
         )
     shipped = report.of(report.shipped)
-    change = shipped.headline.r1_change
+    change = shipped.overall.r1_change
     if not budget.allows(change):
         raise BudgetError(
             f"the plan {shipped.plan.name}, which ships, misses its budget",
-            why=f"{shipped.headline.name}: {budget.in_words(change, shipped.headline.clips)}",
-            fix=f"ship the plan {report.recommendation.plan.name}: sgmn quantize --plan",
+            why=f"{shipped.overall.name}: {budget.in_words(change, shipped.overall.clips)}",
+            fix=f"ship the plan {report.recommendation.plan.name}: sgmn quantize FP32 "
+            "--plan recommended.toml, which lies beside the report",
         )
 
 
@@ -142,6 +142,10 @@ def overlap(one: Estimate, other: Estimate) -> bool:
     return a <= d and c <= b
 
 
+def _surely_faster(one: PlanMeasurement, other: PlanMeasurement) -> bool:
+    return _bounds(speed(one))[1] < _bounds(speed(other))[0]
+
+
 def _bounds(one: Estimate) -> tuple[float, float]:
     low = one.value if one.low is None else one.low
     return low, one.value if one.high is None else one.high
@@ -160,7 +164,7 @@ def _reasons(
     tied: Sequence[PlanMeasurement],
     budget: Budget,
 ) -> Iterator[str]:
-    name, asked = chosen.plan.name, chosen.headline
+    name, asked = chosen.plan.name, chosen.overall
     p50 = "" if chosen.latency is None else f"{chosen.latency.p50.value:.1f} ms"
     if chosen is fp32:
         yield f"No other plan is surely faster and within the budget, so {name}: {p50} a step."
@@ -183,7 +187,7 @@ def _reasons(
 def _plan_rejection(
     one: PlanMeasurement, chosen: PlanMeasurement, tied: Sequence[PlanMeasurement], budget: Budget
 ) -> Rejection:
-    name, asked = one.plan.name, one.headline
+    name, asked = one.plan.name, one.overall
     if not _timed(one):
         why = f"it is made for {one.plan.target} and was not timed there"
     elif not budget.allows(asked.r1_change):
@@ -197,7 +201,7 @@ def _plan_rejection(
 
 
 def _second(one: PlanMeasurement, chosen: PlanMeasurement) -> str:
-    behind = chosen.headline.r1.value - one.headline.r1.value
+    behind = chosen.overall.r1.value - one.overall.r1.value
     if behind > 0:
         return f"its R@1 is {points(behind)} lower"
     more = one.total_bytes - chosen.total_bytes

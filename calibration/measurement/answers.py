@@ -90,7 +90,7 @@ class AnswerSheet:
     questions: tuple[Answers, ...]
 
     @property
-    def headline(self) -> AnswerSheet:
+    def without_photos(self) -> AnswerSheet:
         """The answers of the catalog without photos."""
         return AnswerSheet(tuple(one for one in self.questions if not one.enrolled))
 

@@ -73,7 +73,7 @@ class Exam:
         return (plain,) if self.stock.enrol is None else (plain, self.stock)
 
     @cached_property
-    def headline(self) -> Exam:
+    def without_photos(self) -> Exam:
         """The questions of the catalog without photos, which a search can afford."""
         return replace(self, stock=self.stocks()[0])
 

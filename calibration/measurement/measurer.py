@@ -98,20 +98,24 @@ class Measurer:
         """What a plan answers to the whole exam."""
         return self._answers(plan, self.exam)
 
-    def headline(self, plan: PrecisionPlan) -> AnswerSheet:
+    def without_photos(self, plan: PrecisionPlan) -> AnswerSheet:
         """What a plan answers to the questions of the catalog without photos."""
         whole = self._store.get(AnswerSheet, key_of(AnswerSheet, self._asked(plan, self.exam)))
         if whole is not None:
-            return whole.headline
-        return self._answers(plan, self.exam.headline)
+            return whole.without_photos
+        return self._answers(plan, self.exam.without_photos)
 
     def r1_change(self, plan: PrecisionPlan, other: PrecisionPlan = FP32) -> Estimate:
         """R@1 of all answers without photos minus that of another plan, paired."""
-        return r1_change(self.headline(plan), self.headline(other))
+        return r1_change(self.without_photos(plan), self.without_photos(other))
 
     def likeness(self, plan: PrecisionPlan) -> Likeness:
         """Cosines to FP32."""
-        depends = {**self._depends(plan), "exam": self.exam.headline.digests, "seed": self.seed}
+        depends = {
+            **self._depends(plan),
+            "exam": self.exam.without_photos.digests,
+            "seed": self.seed,
+        }
         return self._store.remembered(
             Likeness, depends, lambda: self._likener.compare(self._bundles.of(plan))
         )
@@ -209,7 +213,7 @@ class Measurer:
             raise UsageError(
                 f"the plan {plan.name} cannot be measured here",
                 why=f"it is for {plan.target}; what runs here is for the processor",
-                fix="measure it on its target: sgmn bench",
+                fix="judge it with `sgmn report --target tensorrt`, and time it on its target",
             )
         return {
             "fp32": self._fp32,

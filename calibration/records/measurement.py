@@ -189,7 +189,7 @@ class PlanMeasurement:
     machine: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def headline(self) -> QuestionAccuracy:
+    def overall(self) -> QuestionAccuracy:
         """What the budget is about: all questions together.
 
         One clip of one question is worth points, so one question alone cannot tell half a point.

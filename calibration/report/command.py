@@ -173,7 +173,7 @@ def _as_dict(found: Report, out: Path, allowed: Budget) -> dict[str, Any]:
 def _within(found: Report, allowed: Budget) -> bool | None:
     if found.shipped is None:
         return None
-    return allowed.allows(found.of(found.shipped).headline.r1_change)
+    return allowed.allows(found.of(found.shipped).overall.r1_change)
 
 
 def _show(found: Report, out: Path, allowed: Budget) -> None:
@@ -181,7 +181,7 @@ def _show(found: Report, out: Path, allowed: Budget) -> None:
 
     rows = []
     for one in found.measurements:
-        asked, times = one.headline, one.latency
+        asked, times = one.overall, one.latency
         ratio = None if times is None else times.ratio
         rows.append(
             (

@@ -84,7 +84,7 @@ def _real(report: Report) -> Iterator[str]:
 def _collapse(report: Report) -> Iterator[str]:
     budget = Budget(report.recommendation.budget)
     missed = [
-        one.plan.name for one in report.measurements if not budget.allows(one.headline.r1_change)
+        one.plan.name for one in report.measurements if not budget.allows(one.overall.r1_change)
     ]
     if missed:
         yield f"Here too, and these plans are refused for it: {', '.join(missed)}."

@@ -49,7 +49,7 @@ def page(
         verdict=verdict(report),
         within=_gate_holds(report),
         sentences=summary(report),
-        asked=asked(report.reference.headline),
+        asked=asked(report.reference.overall),
         compared=[report.of(name) for name in roles],
         roles=roles,
         figures=_placed(figures),
@@ -89,7 +89,7 @@ def _gate_holds(report: Report) -> bool:
     """Whether what ships stays within the budget, as far as it is known."""
     if report.shipped is None:
         return True
-    change = report.of(report.shipped).headline.r1_change
+    change = report.of(report.shipped).overall.r1_change
     return Budget(report.recommendation.budget).allows(change)
 
 

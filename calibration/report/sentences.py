@@ -47,7 +47,7 @@ def asked(question: QuestionAccuracy) -> str:
 
 
 def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
-    full, now = report.reference.headline, chosen.headline
+    full, now = report.reference.overall, chosen.overall
     first = f"Of 100 answers, {of_hundred(full.r1.value)} name the product shown at full precision"
     if chosen is report.reference:
         yield f"{first}."
@@ -105,7 +105,7 @@ def _shipped(report: Report) -> Iterator[str]:
         return
     shipped = report.of(report.shipped)
     budget = Budget(report.recommendation.budget)
-    within = budget.allows(shipped.headline.r1_change)
+    within = budget.allows(shipped.overall.r1_change)
     told = "stays within" if within else "misses"
     yield f"What ships now, {report.shipped}, {told} the budget of {_budget(report)} of 100."
 

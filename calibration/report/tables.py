@@ -46,7 +46,7 @@ def plan_rows(report: Report) -> list[Row]:
 
 
 def _plan(report: Report, one: PlanMeasurement) -> Row:
-    name, asked = one.plan.name, one.headline
+    name, asked = one.plan.name, one.overall
     return {
         "plan": name,
         "target": one.plan.target,

@@ -49,7 +49,7 @@ def _comparison(measurer: Measurer, plan: PrecisionPlan, *, judged: bool) -> Cal
         pictures=way.pictures,
         seed=way.seed,
         query_cosine=measurer.likeness(plan).query,
-        r1=r1(measurer.headline(plan)) if judged else None,
+        r1=r1(measurer.without_photos(plan)) if judged else None,
         r1_change=measurer.r1_change(plan) if judged else None,
     )
 

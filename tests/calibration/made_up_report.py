@@ -46,7 +46,7 @@ def latency(ms: float, *, ratio: float | None = None, width: float = 0.02) -> La
 
 
 def accuracy(r1: float = 0.8, change: Estimate | None = None, **named: Any) -> QuestionAccuracy:
-    """The headline, or another question."""
+    """L0 fused, or another question."""
     asked: dict[str, Any] = {"tier": "L0", "modality": "fused", "enrolled": False, **named}
     changed = change or Estimate(0.0, 0.0, 0.0)
     return QuestionAccuracy(

@@ -81,6 +81,16 @@ def test_ties_in_time_are_decided_by_accuracy_then_size() -> None:
     assert _chosen(_plan("a", 0.5), _plan("b", 0.7, r1=0.9)).plan.name == "a"
 
 
+def test_a_plan_that_another_is_surely_faster_than_is_no_tie() -> None:
+    """The fastest may be so unsure that it tells nothing of a plan which a third one beats."""
+    unsure, sure = _plan("unsure", 0.90), _plan("sure", 0.92)
+    wide = replace(latency(36.0, ratio=0.9), ratio=Estimate(0.9, 0.7, 1.1))
+    found = _chosen(replace(unsure, latency=wide), sure)
+    assert found.plan.name in ("unsure", "sure")
+    assert "fp32 rejected: slower" in _sentence(found, "fp32")
+    assert "fp32" not in found.reasons[-1]
+
+
 def test_the_order_of_the_plans_does_not_matter() -> None:
     plans = [_plan("quick", 0.50), _plan("exact", 0.53, r1=0.82), _plan("slow", 0.8, r1=0.9)]
     assert _chosen(*plans).plan == _chosen(*reversed(plans)).plan

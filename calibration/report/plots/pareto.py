@@ -38,7 +38,7 @@ def pareto(report: Report, percentile: Percentile) -> str:
     timed = [one for one in report.measurements if one.latency is not None]
     times: list[Estimate] = [getattr(one.latency, percentile) for one in timed]
     points = [
-        (time.value, one.headline.r1.value * 100) for one, time in zip(timed, times, strict=True)
+        (time.value, one.overall.r1.value * 100) for one, time in zip(timed, times, strict=True)
     ]
 
     def paint(axes: Axes) -> None:
@@ -58,7 +58,7 @@ def pareto(report: Report, percentile: Percentile) -> str:
 
 
 def _limit(axes: Axes, report: Report) -> None:
-    least = (report.reference.headline.r1.value - report.recommendation.budget) * 100
+    least = (report.reference.overall.r1.value - report.recommendation.budget) * 100
     axes.axhline(least, color=RED, linestyle="--", linewidth=1)
     axes.annotate(
         "budget",
@@ -86,7 +86,7 @@ def _mark(axes: Axes, report: Report, one: PlanMeasurement, time: Estimate, poin
         x,
         y,
         xerr=_reach(time, 1),
-        yerr=None if reference else _reach(one.headline.r1_change, 100),
+        yerr=None if reference else _reach(one.overall.r1_change, 100),
         ecolor=FAINT,
         elinewidth=BAR,
         fmt="none",

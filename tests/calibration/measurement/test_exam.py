@@ -61,8 +61,8 @@ def test_photos_and_questions_are_part_of_its_name(root: Path) -> None:
 def test_a_search_asks_every_question_without_photos(root: Path) -> None:
     exam = _exam(root, enrol=True)
     assert [stock.enrol is not None for stock in exam.stocks()] == [False, True]
-    assert exam.headline.questions == exam.questions
-    assert exam.headline.stocks() == _exam(root).stocks()
+    assert exam.without_photos.questions == exam.questions
+    assert exam.without_photos.stocks() == _exam(root).stocks()
 
 
 def test_clips_without_labels_are_refused(root: Path) -> None:

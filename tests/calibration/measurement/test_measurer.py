@@ -64,7 +64,7 @@ def test_a_plan_is_measured_as_evaluate_would(exported: Exported, tmp_path: Path
     for kind in ("r1", "r5", "mrr", "r1_change"):
         together = [getattr(row, kind).value for row in rows]
         assert getattr(overall, kind).value == pytest.approx(sum(together) / len(together))
-    assert found.headline == overall
+    assert found.overall == overall
     assert found.query_cosine.mean < 0.9999
     assert found.total_bytes == sum(
         e.size_bytes for e in open_bundle(bundle).manifest.files.values()
@@ -119,12 +119,14 @@ def test_another_machine_is_measured_again(
     assert stopwatch.timed == 1
 
 
-def test_the_headline_is_taken_from_the_whole_exam(exported: Exported, tmp_path: Path) -> None:
+def test_answers_without_photos_are_taken_from_the_whole_exam(
+    exported: Exported, tmp_path: Path
+) -> None:
     alone, _, _ = measurer_of(exported, tmp_path / "alone", NOISE)
     both, builder, _ = measurer_of(exported, tmp_path / "both", NOISE)
     both.answers(INT8)
     builder.built.clear()
-    assert both.headline(INT8) == alone.headline(INT8)
+    assert both.without_photos(INT8) == alone.without_photos(INT8)
     assert builder.built == []
 
 
