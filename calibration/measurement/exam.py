@@ -67,6 +67,11 @@ class Exam:
         """
         return {row.item.id: row.item for feed in self.stock.feeds for row in read_feed(feed)}
 
+    @property
+    def answers(self) -> int:
+        """How many answers there are to all questions, of one catalog or of both."""
+        return len(self.clips) * len(self.questions) * len(self.stocks())
+
     def stocks(self) -> tuple[Stock, ...]:
         """Without photos and, where there are some to enrol, with them."""
         plain = replace(self.stock, enrol=None)

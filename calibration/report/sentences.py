@@ -60,7 +60,7 @@ def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
     if not report.recommendation.proven:
         yield (
             f"{report.clips} clips are too few to prove that the loss stays within "
-            f"{_budget(report)} of 100; what was measured does."
+            f"{_budget(report)}; what was measured does."
         )
 
 
@@ -93,7 +93,7 @@ def _screen(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
         return
     changed = chosen.agreement.decision_changes
     if not changed:
-        yield "The screen says the same as at full precision for every clip."
+        yield "The screen says the same as at full precision for every question."
         return
     many = "fewer than 1" if changed < FEW else of_hundred(changed)
     yield f"For {many} of 100 answers the screen says something else than at full precision."
@@ -107,8 +107,8 @@ def _shipped(report: Report) -> Iterator[str]:
     budget = Budget(report.recommendation.budget)
     within = budget.allows(shipped.overall.r1_change)
     told = "stays within" if within else "misses"
-    yield f"What ships now, {report.shipped}, {told} the budget of {_budget(report)} of 100."
+    yield f"What ships now, {report.shipped}, {told} the budget of {_budget(report)}."
 
 
 def _budget(report: Report) -> str:
-    return f"{report.recommendation.budget * 100:g} clips"
+    return f"{report.recommendation.budget * 100:g} of 100 answers"

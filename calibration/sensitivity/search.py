@@ -140,9 +140,9 @@ class Search:
     def _judgement(self, likeness: Cosine, change: Estimate | None) -> str:
         if change is None:
             return f"Query cosine {likeness.mean:.4f} is below {self.cosine}; not asked for clips."
-        clips = len(self.measurer.exam.clips)
+        answers = self.measurer.exam.without_photos.answers
         verdict = "Within the budget" if self.budget.allows(change) else "Over the budget"
-        return f"{verdict}: {self.budget.in_words(change, clips)}"
+        return f"{verdict}: {self.budget.in_words(change, answers)}"
 
     def _likeness(self, plan: PrecisionPlan) -> Cosine:
         return self.measurer.likeness(plan).query

@@ -50,7 +50,7 @@ def pareto(report: Report, percentile: Percentile) -> str:
         axes.set_ylim(top=min(axes.get_ylim()[1], FULL))
         axes.set(
             xlabel=f"ms a step ({percentile}: {SAID[percentile]})",
-            ylabel="right product first, % of clips",
+            ylabel="right product first, % of answers",
         )
         name_points(axes, points, [one.plan.name for one in timed])
 

@@ -46,11 +46,11 @@ def test_the_top_third_is_plain(page: Reader) -> None:
     assert (
         "Of 100 answers, 80 name the product shown at full precision and 80 do with mixed." in top
     )
-    assert "44 clips are too few to prove that the loss stays within 0.5 clips of 100" in top
+    assert "44 clips are too few to prove that the loss stays within 0.5 of 100 answers" in top
     assert "usually takes 25.0 ms, at full precision 40.0 ms: 1.6 times as fast." in top
     assert "95 of 100 steps take less than 30.0 ms." in top
     assert "For 4 of 100 answers the screen says something else" in top
-    assert "What ships now, mixed, stays within the budget of 0.5 clips of 100." in top
+    assert "What ships now, mixed, stays within the budget of 0.5 of 100 answers." in top
     assert not {"R@1", "cosine", "ECE", "MRR", "p95"} & set(re.findall(r"[\w@]+", top))
 
 
