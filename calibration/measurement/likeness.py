@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from runtime.bundle.reader import open_bundle
 from runtime.engines.engine import Array, Engine
 from runtime.engines.opening import onnxruntime_engine
 from runtime.engines.settings import EngineSettings
+from runtime.engines.watched import WatchedEngine, copied
 from runtime.network import Network
 from runtime.preprocess import frame_input
 from runtime.sampler import spread
@@ -95,20 +95,15 @@ def draw_probe(exam: Exam, bundle: Path, seed: int, count: int = CLIPS) -> Probe
     )
 
 
-class _Recorder:
+class _Recorder(WatchedEngine):
     """An engine that notes what it is fed and answers."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine, self._note)
         self.noted: list[tuple[Feeds, Feeds]] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def run(self, feeds: Feeds) -> dict[str, Array]:
-        out = self._engine.run(feeds)
-        self.noted.append((_copied(feeds), _copied(out)))
-        return out
+    def _note(self, feeds: Feeds, answered: Feeds) -> None:
+        self.noted.append((copied(feeds), copied(answered)))
 
     def answer(self, number: int, feeds: Feeds) -> Feeds:
         """The answer to feeds; noted already where its run of that number was fed the same."""
@@ -162,10 +157,6 @@ class Likener:
             return {name: one.noted for name, one in recorders.items()}, queries
 
 
-def _copied(arrays: Feeds) -> Feeds:
-    return {name: value.copy() for name, value in arrays.items()}
-
-
 def _rows(
     reference: list[tuple[Feeds, Feeds]], recorder: _Recorder
 ) -> dict[str, list[tuple[Array, Array]]]:
@@ -197,7 +188,7 @@ def _network(folder: Path, recorders: Mapping[str, _Recorder]) -> Network:
     bundle = open_bundle(folder)
     text = bundle.manifest.text
     words = TextTokenizer.load(folder / text.tokenizer, text.max_tokens)
-    return Network(bundle, cast(Mapping[str, Engine], recorders), words)
+    return Network(bundle, recorders, words)
 
 
 def _walk(network: Network, probe: Probe) -> FloatArray:

@@ -18,10 +18,9 @@ from export.samples import Samples
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import Bundle
 from runtime.catalog.progress import Progress
-from runtime.engines.engine import Engine, TensorSpec
 from runtime.engines.opening import onnxruntime_engine
 from runtime.engines.settings import EngineSettings
-from runtime.lifecycle import Closable
+from runtime.engines.watched import WatchedEngine, copied
 from runtime.memory import EncodedFrame
 from runtime.network import Network, Query
 from runtime.preprocess import frame_input, letterbox
@@ -50,61 +49,29 @@ class Rehearsal:
     queries: npt.NDArray[np.float32]
 
 
-class Recorder(Closable):
-    """An engine that keeps what it is given."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.feeds: list[Feed] = []
-
-    @property
-    def name(self) -> str:
-        """Of the submodule."""
-        return self._engine.name
-
-    @property
-    def provider(self) -> str:
-        """Of the engine."""
-        return self._engine.provider
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """Of the engine."""
-        return self._engine.inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """Of the engine."""
-        return self._engine.outputs
-
-    def run(self, feeds: Feed) -> dict[str, Array]:
-        """Keep a copy, which no later run changes, and run."""
-        self.feeds.append({name: np.array(values) for name, values in feeds.items()})
-        return self._engine.run(feeds)
-
-    def close(self) -> None:
-        """Close the engine."""
-        self._engine.close()
-
-
 def rehearse(bundle: Bundle, samples: Samples, progress: Progress) -> Rehearsal:
     """Run a bundle on samples; the same samples give the same feeds.
 
     Raises:
         EngineError: a submodule does not load or run.
     """
+    fed: dict[str, list[Feed]] = {name: [] for name in SUBMODULES}
     with ExitStack() as opened:
-        recorders = {name: opened.enter_context(_recorder(bundle, name)) for name in SUBMODULES}
+        engines = {
+            name: opened.enter_context(_watched(bundle, name, fed[name])) for name in SUBMODULES
+        }
         text = bundle.manifest.text
         words = TextTokenizer.load(bundle.folder / text.tokenizer, text.max_tokens)
-        network = Network(bundle, recorders, words)
+        network = Network(bundle, engines, words)
         queries = _play(network, samples, progress)
-        feeds = {name: tuple(recorder.feeds) for name, recorder in recorders.items()}
+        feeds = {name: tuple(runs) for name, runs in fed.items()}
         return Rehearsal(feeds, np.stack([query.vector for query in queries]))
 
 
-def _recorder(bundle: Bundle, name: str) -> Recorder:
-    return Recorder(onnxruntime_engine(bundle, name, EngineSettings(threads=1)).open())
+def _watched(bundle: Bundle, name: str, fed: list[Feed]) -> WatchedEngine:
+    """A submodule that keeps what it is given in a list."""
+    engine = onnxruntime_engine(bundle, name, EngineSettings(threads=1)).open()
+    return WatchedEngine(engine, lambda feeds, _: fed.append(copied(feeds)))
 
 
 def _play(network: Network, samples: Samples, progress: Progress) -> list[Query]:

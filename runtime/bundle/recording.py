@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +16,9 @@ from runtime.bundle.manifest import SUBMODULES, Manifest, SelfTest
 from runtime.bundle.reader import Bundle
 from runtime.bundle.self_test import submodule_engine
 from runtime.bundle.vectors import Vectors
-from runtime.engines.engine import Array, Engine, TensorSpec
-from runtime.errors import BundleError, EngineError
+from runtime.engines.engine import Array, Engine
+from runtime.engines.watched import WatchedEngine, copied
+from runtime.errors import BundleError
 
 if TYPE_CHECKING:
     from runtime.network import Network
@@ -58,13 +58,14 @@ def record(bundle: Bundle, feed: Path, seed: int) -> dict[str, Vectors]:
 
     manifest = bundle.manifest
     words = TextTokenizer.load(bundle.folder / manifest.text.tokenizer, manifest.text.max_tokens)
+    kept: dict[str, Vectors] = {}
     with ExitStack() as opened:
-        recorders = {
-            name: Recorder(opened.enter_context(submodule_engine(bundle, name)))
+        engines = {
+            name: _watched(opened.enter_context(submodule_engine(bundle, name)), kept)
             for name in SUBMODULES
         }
-        _show(Network(bundle, recorders, words), _products(feed, seed, manifest.shortlist))
-        vectors = {name: recorder.vectors() for name, recorder in recorders.items()}
+        _show(Network(bundle, engines, words), _products(feed, seed, manifest.shortlist))
+    vectors = {name: kept[name] for name in SUBMODULES}
     for name, one in vectors.items():
         if not all(np.isfinite(output).all() for output in one.outputs.values()):
             raise BundleError(
@@ -116,69 +117,11 @@ def _show(network: Network, products: list[_Product]) -> None:
     network.rerank(query, vectors, nodes, vectors @ query.vector)
 
 
-class Recorder:
-    """An engine that keeps its first run.
+def _watched(engine: Engine, kept: dict[str, Vectors]) -> WatchedEngine:
+    """Keeps the first run of an engine under its name."""
 
-    Args:
-        engine: open; does the work.
-    """
+    def keep(feeds: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        if engine.name not in kept:
+            kept[engine.name] = Vectors(copied(feeds), copied(outputs))
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._kept: Vectors | None = None
-
-    @property
-    def name(self) -> str:
-        """The submodule's name."""
-        return self._engine.name
-
-    @property
-    def provider(self) -> str:
-        """What runs it."""
-        return self._engine.provider
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """As the engine's."""
-        return self._engine.inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """As the engine's."""
-        return self._engine.outputs
-
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the engine."""
-        outputs = self._engine.run(feeds)
-        if self._kept is None:
-            self._kept = Vectors(*({k: v.copy() for k, v in m.items()} for m in (feeds, outputs)))
-        return outputs
-
-    def vectors(self) -> Vectors:
-        """The first run.
-
-        Raises:
-            EngineError: there was none.
-        """
-        if self._kept is None:
-            raise EngineError(
-                f"{self.name} was not run", why="nothing needed it", fix="report this as a fault"
-            )
-        return self._kept
-
-    def close(self) -> None:
-        """Close the engine."""
-        self._engine.close()
-
-    def __enter__(self) -> Recorder:
-        """Use it in a ``with`` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
+    return WatchedEngine(engine, keep)
