@@ -110,4 +110,4 @@ def _pictures_below(folder: Path) -> list[Path]:
 
 
 def _loaded(source: Path) -> BgrImage:
-    return decode_image(read_image(source, source.name).data, source.name)
+    return decode_image(read_image(source, str(source)).data, str(source))

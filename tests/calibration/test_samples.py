@@ -117,7 +117,7 @@ def test_a_corrupt_picture_is_named_and_nothing_written(
     ]
     answer = CliRunner().invoke(quantize, [*arguments, "--out", str(out)])
     assert isinstance(answer.exception, FeedError)
-    assert "bad.png" in answer.exception.what
+    assert str(photos / "bad.png") in answer.exception.what
     assert not out.exists()
 
 
