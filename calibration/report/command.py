@@ -88,18 +88,7 @@ def report(
     OUT/index.html is one page for shops and engineers. What was measured is kept in OUT: the same
     command goes on where an interrupted or killed one ended.
     """
-    if gate and shipped is None:
-        raise UsageError(
-            "there is nothing to gate",
-            why="--gate judges the bundle that ships",
-            fix="--shipped DIR",
-        )
-    if shipped is not None and target != "cpu":
-        raise UsageError(
-            "what ships is measured as it runs here, on the processor",
-            why=f"--target {target} simulates graphs, and bundles fall back to the processor's",
-            fix="leave --shipped out, or --target",
-        )
+    _require_sense(shipped, target, gate=gate)
     from models.requirements import need_training_packages
 
     need_training_packages()
@@ -114,11 +103,15 @@ def report(
     from calibration.report.plans import START, asked_plans, shipped_bundle
     from calibration.report.run import run
     from calibration.survey import Survey
+    from export.precision.blocks import require_blocks
     from models.evaluation.gallery import Stock
     from runtime.bundle.reader import open_bundle
 
-    preset = open_bundle(bundle).manifest.preset
+    source = open_bundle(bundle)
+    preset = source.manifest.preset
     plans, allowed = asked_plans(plan_names, preset, target), Budget(budget / 100)
+    for plan in plans:
+        require_blocks(plan, source)
     extent = QUICK if quick else FULL
     place = Workplace(
         source=bundle,
@@ -146,6 +139,21 @@ def report(
         _show(found, out, allowed)
     if gate:
         recommendation.gate(found, allowed)
+
+
+def _require_sense(shipped: Path | None, target: Target, *, gate: bool) -> None:
+    if gate and shipped is None:
+        raise UsageError(
+            "there is nothing to gate",
+            why="--gate judges the bundle that ships",
+            fix="--shipped DIR",
+        )
+    if shipped is not None and target != "cpu":
+        raise UsageError(
+            "what ships is measured as it runs here, on the processor",
+            why=f"--target {target} simulates graphs, and bundles fall back to the processor's",
+            fix="leave --shipped out, or --target",
+        )
 
 
 def _command_line() -> str:

@@ -15,6 +15,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from export.precision.plan import PrecisionPlan
+from runtime.bundle.reader import Bundle
+from runtime.errors import UsageError
+
 INPUT, REST = "input", "rest"
 """Blocks of nodes outside all modules: those that come before every module, and all others."""
 
@@ -66,6 +70,28 @@ def blocks_of(model: Any) -> tuple[Block, ...]:
         )
         for name, nodes in members.items()
     )
+
+
+def require_blocks(plan: PrecisionPlan, bundle: Bundle) -> None:
+    """See that a plan holds only blocks that a network has.
+
+    Args:
+        plan: of any target.
+        bundle: of the network, verified.
+
+    Raises:
+        UsageError: it holds another; the blocks that there are are named.
+    """
+    for name, part in bundle.manifest.submodules.items():
+        held = plan.of(name).held
+        known = [block.name for block in blocks(bundle.folder / part.file)] if held else []
+        odd = [block for block in held if block not in known]
+        if odd:
+            raise UsageError(
+                f"the plan {plan.name} holds what is no block of {name}: {', '.join(odd)}",
+                why=f"its blocks are {', '.join(known)}",
+                fix="correct `held` in the plan",
+            )
 
 
 def names_of(model: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from export.compare import Parity, as_dicts, compare_all
-from export.precision.blocks import blocks
+from export.precision.blocks import require_blocks
 from export.precision.correction import Means, find_means
 from export.precision.inference import session
 from export.precision.outputs import channel_correction, correct_outputs
@@ -28,7 +28,7 @@ from runtime.bundle.manifest import SUBMODULES, Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
 from runtime.catalog.progress import Progress, no_progress
-from runtime.errors import ExportError, UsageError
+from runtime.errors import ExportError
 
 CORRECTED = ("frame_encoder",)
 """Submodules whose INT8 outputs are corrected channel by channel; heads give unit vectors."""
@@ -109,24 +109,13 @@ class BundleMaker:
             UsageError: the plan holds a block that there is not.
         """
         with new_folder(out) as folder:
-            self._check_blocks(plan)
+            require_blocks(plan, self.source)
             kept = self._copy(folder, plan)
             made = {name: self._graph(name, plan, folder) for name in SUBMODULES}
             parity = {
                 name: as_dicts(self._parity(name, folder, made[name], plan)) for name in SUBMODULES
             }
             return seal(folder, self._manifest(plan, kept, made, parity))
-
-    def _check_blocks(self, plan: PrecisionPlan) -> None:
-        for name in SUBMODULES:
-            known = [block.name for block in blocks(self._file(name))]
-            odd = [block for block in plan.of(name).held if block not in known]
-            if odd:
-                raise UsageError(
-                    f"the plan {plan.name} holds what is no block of {name}: {', '.join(odd)}",
-                    why=f"its blocks are {', '.join(known)}",
-                    fix="correct `held` in the plan",
-                )
 
     def _copy(self, folder: Path, plan: PrecisionPlan) -> list[str]:
         """The source's files that the new bundle has as well."""

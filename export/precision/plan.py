@@ -134,7 +134,9 @@ def plan_from_dict(fields: Mapping[str, Any]) -> PrecisionPlan:
         plan = TypeAdapter(PrecisionPlan).validate_python(dict(fields))
     except ValidationError as error:
         first = error.errors()[0]
-        raise _refused(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise _refused(
+            f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        ) from error
     odd = set(plan.submodules) - set(SUBMODULES)
     if odd:
         raise _refused(f"there is no submodule {', '.join(sorted(odd))}")

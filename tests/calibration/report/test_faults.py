@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from calibration.report.command import report as command
 from calibration.report.pictures import NoPictures
 from calibration.report.write import write_report
-from runtime.errors import StorageError
+from runtime.errors import StorageError, UsageError
 from tests.calibration.made_up_report import report
 from tests.calibration.report.asking import words
 from tests.disks import read_only, small_disk
@@ -46,6 +46,18 @@ def test_on_a_full_disk_the_earlier_report_stays(
         after = _files(disk)
         del after["filler"]
         assert after == before
+
+
+def test_a_plan_that_cannot_be_made_is_refused_before_anything_is_measured(
+    exported: Exported, tmp_path: Path
+) -> None:
+    plan, out = tmp_path / "plan.toml", tmp_path / "out"
+    held = '[submodules.frame_encoder]\nprecision = "int8"\nheld = ["blocks.99"]\n'
+    plan.write_text(f'name = "odd"\ntarget = "cpu"\n{held}', encoding="utf-8")
+    ran = CliRunner().invoke(command, words(exported, out, "--plan", str(plan)))
+    assert isinstance(ran.exception, UsageError)
+    assert "blocks.99" in ran.exception.what
+    assert not out.exists()
 
 
 def test_a_new_report_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
