@@ -76,8 +76,8 @@ class Copy:
 
     def _twin(self, entry: FileEntry) -> Path | None:
         twin = self._at_hand.get(entry.sha256)
-        whole = twin is not None and twin.is_file() and file_digest(twin) == entry.sha256
-        return twin if whole else None
+        plain = twin is not None and twin.is_file() and not twin.is_symlink()
+        return twin if plain and file_digest(twin) == entry.sha256 else None
 
     def _check_room(self, needed: int) -> None:
         free = shutil.disk_usage(self._target).free

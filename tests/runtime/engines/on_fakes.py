@@ -55,7 +55,7 @@ def open_engines(
             for name, part in bundle.manifest.submodules.items()
         }
         opened.pop_all()
-    return EngineSet(device, engines, make_kernels(cuda))
+    return EngineSet(device, runtime, engines, make_kernels(cuda))
 
 
 def open_network(
