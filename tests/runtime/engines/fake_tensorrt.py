@@ -80,8 +80,8 @@ class FakeTensorRt:
         return _Runtime(self, logger)
 
     def ends(self, what: str) -> None:
-        """Note an object that outlives its device, or ends on another thread than the device's."""
-        if self.cuda.thread != threading.get_ident():
+        """Note an object that outlives its device, ends on another thread, or before a graph."""
+        if self.cuda.thread != threading.get_ident() or self.cuda.held["graphs"]:
             self.late.append(what)
 
 

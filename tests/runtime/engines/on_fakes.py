@@ -43,8 +43,9 @@ def open_engines(
     plans: dict[str, Path],
     cuda: FakeCuda,
     make_kernels: Callable[[FakeCuda], Kernels | None] = FakeKernels,
+    trt: FakeTensorRt | None = None,
 ) -> EngineSet:
-    trt = FakeTensorRt(cuda)
+    trt = trt or FakeTensorRt(cuda)
     with ExitStack() as opened:
         device = opened.enter_context(Device(cuda))
         runtime = TensorRtRuntime(trt)

@@ -58,6 +58,7 @@ def test_engines_that_fit_are_used(bundle: Bundle, gpu: GpuMachine) -> None:
         assert np.array_equal(out["y"], 2 * x)
     assert gpu.cuda.used == 0
     assert gpu.cuda.thread is None
+    del choice, engine_set
     gc.collect()
     assert gpu.tensorrt.late == []
     assert choose_engines(bundle, "allow", gpu.machine(), rebuilt=True).selection.label == "rebuilt"
