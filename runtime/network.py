@@ -303,10 +303,11 @@ class Network(Closable):
 
     def close(self) -> None:
         """Free all engines."""
-        for engine in self._engines.values():
-            engine.close()
+        # Engines that share a device are closed in the order in which they depend.
         if self._choice is not None and self._choice.engine_set is not None:
             self._choice.engine_set.close()
+        for engine in self._engines.values():
+            engine.close()
 
     def _frame_features(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """Pictures [N, S, S, 3], encoded a batch at a time: cls [N, C], tokens [N, P, D]."""

@@ -23,13 +23,6 @@ from export.tensorrt.timing_cache import TimingCache
 from runtime.engines.tensorrt_runtime import memory_ran_out
 from runtime.errors import BuildError
 
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "outofmemory",
-    "cudaerrormemoryallocation",
-    "insufficient memory",
-)
-
 
 class PlanBuilder:
     """One build.

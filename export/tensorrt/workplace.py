@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from export.tensorrt.memory import MIB
 from runtime.engines.engine_store import EngineStore
@@ -29,9 +30,10 @@ def prepared(store: EngineStore, sizes: list[int]) -> FileLock:
     """
     lock = FileLock(store.lock)
     try:
-        # For this user alone: a plan is code.
-        for folder in (store.folder, store.timing_cache.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Nobody else may write there, whatever the umask: a plan is code. A kiosk that is another
+        # user than the builder reads.
+        for folder in (*_above(store), store.folder, store.timing_cache.parent):
+            folder.mkdir(mode=0o755, exist_ok=True)
         if not lock.acquire():
             raise BuildError(
                 "these engines are being built already",
@@ -52,6 +54,11 @@ def prepared(store: EngineStore, sizes: list[int]) -> FileLock:
         lock.release()
         raise
     return lock
+
+
+def _above(store: EngineStore) -> list[Path]:
+    """Folders that have to be there first, from the top on."""
+    return [place for place in reversed(store.folder.parents) if not place.exists()]
 
 
 def _require_room(store: EngineStore, needed: int) -> None:

@@ -76,8 +76,9 @@ class Copy:
 
     def _twin(self, entry: FileEntry) -> Path | None:
         twin = self._at_hand.get(entry.sha256)
-        whole = twin is not None and twin.is_file() and file_digest(twin) == entry.sha256
-        return twin if whole else None
+        if twin is None or twin.is_symlink() or not twin.is_file():
+            return None
+        return twin if file_digest(twin) == entry.sha256 else None
 
     def _check_room(self, needed: int) -> None:
         free = shutil.disk_usage(self._target).free

@@ -86,7 +86,7 @@ def install_bundle(
         check_unlisted(source, head.manifest)
         if not allow_downgrade:
             _refuse_downgrade(source, head.manifest, _manifest_in_use(store, installed))
-        known = head.digest in installed.bundles and _is_whole(store.place(head.digest))
+        known = head.digest in installed.bundles and store.is_whole(head.digest)
         copy = Copy(source, store.staging, _files_at_hand(store, installed))
         if known:
             copy.check(head)
@@ -111,14 +111,6 @@ def install_bundle(
         checks=tuple(checks),
         removed=tuple(removed),
     )
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        open_bundle(folder)
-    except BundleError:
-        return False
-    return True
 
 
 def _keep_signature(folder: Path, head: Head) -> None:

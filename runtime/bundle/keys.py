@@ -80,11 +80,12 @@ def generate_key(place: Path, passphrase: bytes | None) -> PublicKey:
         passphrase: encrypts the private key; None leaves it readable to whoever gets the file.
 
     Raises:
-        StorageError: one of the files exists; both stay as they are.
+        StorageError: one of the files exists, both stay as they are; or none can be written there.
     """
     from cryptography.hazmat.primitives import serialization as s
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    _require_place(place)
     key = Ed25519PrivateKey.generate()
     how: s.KeySerializationEncryption = s.NoEncryption()
     if passphrase is not None:
@@ -92,7 +93,7 @@ def generate_key(place: Path, passphrase: bytes | None) -> PublicKey:
     private = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, how)
     public = key.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
     beside = place.with_suffix(PUBLIC)
-    if beside.exists() or beside == place:
+    if beside.exists():
         raise _exists(beside)
     try:
         create_file(place, private, 0o600)
@@ -167,6 +168,22 @@ def _read(place: Path) -> bytes:
     if len(data) > MAX_KEY_BYTES:
         raise _unusable(place, f"it is larger than {MAX_KEY_BYTES} bytes")
     return data
+
+
+def _require_place(place: Path) -> None:
+    why = ""
+    if place.is_dir():
+        why = "it is a folder"
+    elif not place.parent.is_dir():
+        why = f"there is no folder {place.parent}"
+    elif place.suffix == PUBLIC:
+        why = f"{PUBLIC} is for the public key beside it"
+    if why:
+        raise StorageError(
+            f"cannot write a private key to {place}",
+            why=why,
+            fix="name a file in a folder that is there, e.g. --out release.pem",
+        )
 
 
 def _unusable(place: Path, why: str) -> InputError:

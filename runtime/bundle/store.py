@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runtime.bundle.files import sync
 from runtime.bundle.installed import INSTALLED, Installed, read_installed, write_installed
+from runtime.bundle.layout import damaged
 from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError, StorageError
 from runtime.home import HOME_VARIABLE
@@ -65,6 +66,24 @@ class BundleStore:
         """The folder of an installed bundle."""
         return self.folder / digest
 
+    def verify(self, digest: str) -> None:
+        """Check every byte of an installed bundle, and that it is the one it is said to be.
+
+        Raises:
+            BundleError: it is damaged, or another bundle lies in its place.
+        """
+        place = self.place(digest)
+        if open_bundle(place).digest != digest:
+            raise damaged(place, "another bundle lies in its place")
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether `verify` passes."""
+        try:
+            self.verify(digest)
+        except BundleError:
+            return False
+        return True
+
     def in_use(self) -> Path | None:
         """The folder of the bundle in use, not verified; None for the shipped one.
 
@@ -98,7 +117,7 @@ class BundleStore:
                     fix="install one: sgmn bundle install FOLDER",
                 )
             if installed.previous is not None:
-                open_bundle(self.place(installed.previous))
+                self.verify(installed.previous)
             after = installed.rolled_back()
             write_installed(self.folder, after)
             return Switch(installed.current, after.current)

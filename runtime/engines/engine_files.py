@@ -6,8 +6,6 @@ code, and one that does not fit may crash the process that loads it.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import Bundle
 from runtime.engines.engine_store import EngineStore
 from runtime.engines.fingerprint import EngineRecord, Fingerprint, read_record, side_car
+from runtime.engines.ownership import why_unsafe
 from runtime.errors import EngineError, GpuError, GpuReason
 
 _TIED: dict[str, GpuReason] = {
@@ -133,23 +132,14 @@ def _between(root: Path, folder: Path) -> Iterator[Path]:
 
 
 def _require_own(place: Path) -> None:
-    """Nobody but this user and root may change it: a plan carries code."""
-    found = place.lstat()
-    by_group = found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid())
-    if found.st_uid not in (0, os.geteuid()):
-        why = f"{place} belongs to another user (uid {found.st_uid})"
-    elif by_group or found.st_mode & stat.S_IWOTH:
-        why = f"other users may write to {place}"
-    elif stat.S_ISLNK(found.st_mode):
-        why = f"{place} is a link"
-    else:
-        return
-    raise GpuError(
-        "the engines are not safe to load",
-        reason="unsafe-folder",
-        why=f"{why}, and engines carry code",
-        fix=f"chmod go-w {place}, remove the engines in it and run `sgmn build`",
-    )
+    why = why_unsafe(place)
+    if why:
+        raise GpuError(
+            "the engines are not safe to load",
+            reason="unsafe-folder",
+            why=f"{why}, and engines carry code",
+            fix=f"remove {place} and run `sgmn build`, as root or the user who runs this",
+        )
 
 
 def _unusable(name: str, reason: GpuReason, why: str) -> GpuError:

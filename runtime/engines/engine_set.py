@@ -10,6 +10,7 @@ from runtime.engines.crash_guard import CrashGuard
 from runtime.engines.device import Device
 from runtime.engines.native import Kernels
 from runtime.engines.tensorrt_engine import TensorRtEngine
+from runtime.engines.tensorrt_runtime import TensorRtRuntime
 from runtime.errors import GpuError
 from runtime.lifecycle import Closable
 
@@ -19,6 +20,7 @@ class EngineSet(Closable):
 
     Args:
         device: open.
+        runtime: what loaded the engines.
         engines: by submodule, open on the device.
         kernels: of the native library; None where it has not been built.
         guard: told how this start ends.
@@ -27,6 +29,7 @@ class EngineSet(Closable):
     def __init__(
         self,
         device: Device,
+        runtime: TensorRtRuntime,
         engines: Mapping[str, TensorRtEngine],
         kernels: Kernels | None,
         guard: CrashGuard | None = None,
@@ -34,6 +37,7 @@ class EngineSet(Closable):
         self._guard = guard
         self.engines = dict(engines)
         self._device = device
+        self._runtime: TensorRtRuntime | None = runtime
         self._kernels = kernels
         self._chain: tuple[CatalogReader, DeviceChain] | None = None
         self._unchained = ""
@@ -74,9 +78,15 @@ class EngineSet(Closable):
             self._close_chain()
             for engine in self.engines.values():
                 engine.close()
+            self._close_runtime()
             self._device.close()
         finally:
             self._leave_guard()
+
+    def _close_runtime(self) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            self._device.call(runtime.close)
 
     def _leave_guard(self) -> None:
         if self._guard is not None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import glob
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from runtime import machine
 from runtime.bundle.files import sync, write_durably
 from runtime.engines.cuda.question import Gpu
 from runtime.engines.fingerprint import EngineRecord, Fingerprint, read_record, side_car
+from runtime.engines.ownership import why_unsafe
 from runtime.errors import EngineError
 
 LOCK: Final = "build.lock"
@@ -107,15 +107,9 @@ class EngineStore:
 
 def _is_own(place: Path) -> bool:
     try:
-        found = place.lstat()
+        return not why_unsafe(place)
     except OSError:
         return False
-    others = stat.S_IWGRP | stat.S_IWOTH
-    return (
-        found.st_uid in (0, os.geteuid())
-        and not found.st_mode & others
-        and not stat.S_ISLNK(found.st_mode)
-    )
 
 
 def fingerprint_here(gpu: Gpu, tensorrt: str) -> Fingerprint:

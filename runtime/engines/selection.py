@@ -155,6 +155,7 @@ def _open(bundle: Bundle, machine: Machine, outcome: Outcome) -> Choice:
         files = find_engines(bundle, machine.engines(), here)
         warnings += sorted({f"built with {text}" for f in files.values() for text in f.changed})
         device = opened.enter_context(Device(cuda, gpu.ordinal, guard.settle))
+        opened.callback(device.call, runtime.close)
         engines = {
             name: opened.enter_context(_engine(bundle, name, file, device, runtime))
             for name, file in files.items()
@@ -163,7 +164,7 @@ def _open(bundle: Bundle, machine: Machine, outcome: Outcome) -> Choice:
         if warnings and not tested:
             warnings.append("the bundle has no self-test, so that the engines were only loaded")
         opened.pop_all()
-    engine_set = EngineSet(device, engines, machine.kernels(), guard)
+    engine_set = EngineSet(device, runtime, engines, machine.kernels(), guard)
     where = f"{gpu.name} (device {gpu.ordinal} of {gpu.devices}), TensorRT {runtime.version}"
     selection = Selection(outcome, None, f"{where}, {cuda.name}", None, tuple(warnings))
     return Choice(selection, engine_set)

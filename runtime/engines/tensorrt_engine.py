@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -156,11 +157,12 @@ class TensorRtEngine(Openable):
             if self._context is None:
                 raise self._runtime.failure(f"{self._name} has no room to run")
             self._allocate(self._buffers)
-        except (AttributeError, TypeError, RuntimeError) as error:
+        except BaseException as error:
+            # Its frames hold the engine, which must end before the device does.
+            traceback.clear_frames(error.__traceback__)
             self._close()
-            raise self._unknown(error) from error
-        except BaseException:
-            self._close()
+            if isinstance(error, (AttributeError, TypeError, RuntimeError)):
+                raise self._unknown(error) from error
             raise
 
     def _verified(self) -> bytes:
@@ -197,6 +199,8 @@ class TensorRtEngine(Openable):
         self.reshape({s.name: found[s.name].largest for s in self._inputs})
         for spec in (*self._inputs, *self._outputs):
             shape = self._shape(spec.name)
+            if min(shape, default=0) < 0:
+                raise self._runtime.failure(f"{self._name} tells no size of {spec.name} beforehand")
             binding = found[spec.name]
             address = buffers.device(binding.size_bytes(shape))
             found[spec.name] = binding.at(address, shape)

@@ -65,11 +65,15 @@ def read_bindings(
     Raises:
         GpuError: they are not those of the manifest (``swapped-submodule``).
     """
-    tensors = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+    tensors = set(map(engine.get_tensor_name, range(engine.num_io_tensors)))
     promised = {spec.name for spec in specs}
-    if set(tensors) != promised:
-        raise _other(name, f"tensors {sorted(promised ^ set(tensors))} differ")
-    return {spec.name: _binding(name, module, engine, spec) for spec in specs}
+    if tensors != promised:
+        raise _other(name, f"tensors {sorted(promised ^ tensors)} differ")
+    found = {}
+    # No comprehension: until Python 3.12 an error in one keeps the engine in its closure.
+    for spec in specs:
+        found[spec.name] = _binding(name, module, engine, spec)
+    return found
 
 
 def _binding(name: str, module: Any, engine: Any, spec: TensorSpec) -> Binding:

@@ -76,7 +76,7 @@ class TensorRtRuntime:
         return GpuError(what, reason=reason, why=said, fix=fix)
 
     def close(self) -> None:
-        """Forget the runtime; legal in every state."""
+        """Free the runtime, before its device is closed; legal in every state."""
         self._runtime = None
         self._logger = None
 

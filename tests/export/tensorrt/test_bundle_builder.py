@@ -59,9 +59,15 @@ def test_every_submodule_gets_an_engine_with_its_record(builder: Make, bundle: B
     assert left == {*names, *(f"{name}.json" for name in names), "build.lock"}
 
 
-def test_the_folder_is_for_this_user_alone(builder: Make) -> None:
-    report = builder()[0].build()
-    assert stat.S_IMODE(report.folder.stat().st_mode) == 0o700
+def test_nobody_else_may_write_where_engines_lie(builder: Make) -> None:
+    """Whatever the umask; but a kiosk of another user reads what root has built."""
+    before = os.umask(0)
+    try:
+        report = builder()[0].build()
+    finally:
+        os.umask(before)
+    for place in (report.folder, report.folder.parent, report.folder.parents[1]):
+        assert stat.S_IMODE(place.stat().st_mode) == 0o755
 
 
 def test_profiles_follow_the_contract(builder: Make, bundle: Bundle) -> None:

@@ -136,6 +136,25 @@ def test_damaged_files_at_hand_are_not_reused(tmp_path: Path, store: BundleStore
     assert open_bundle(done.folder)
 
 
+def test_links_at_hand_are_not_reused(tmp_path: Path, store: BundleStore, old: str) -> None:
+    kept = store.place(old) / "tokenizer.json"
+    kept.rename(tmp_path / "elsewhere")
+    kept.symlink_to(tmp_path / "elsewhere")
+    assert "tokenizer.json" not in put(signed_bundle(tmp_path / "new", "new"), store).reused
+
+
+def test_another_bundle_in_the_place_of_one(tmp_path: Path, store: BundleStore, old: str) -> None:
+    new = put(signed_bundle(tmp_path / "new", "new"), store)
+    shutil.rmtree(store.place(old))
+    shutil.copytree(new.folder, store.place(old))
+    with pytest.raises(BundleError, match="damaged") as caught:
+        store.roll_back()
+    assert "another bundle" in caught.value.why
+    assert store.installed().current == new.digest
+    put(tmp_path / "old", store, allow_downgrade=True)
+    whole(store)
+
+
 def test_a_file_at_hand_does_not_hide_damage_in_the_source(
     tmp_path: Path, store: BundleStore, old: str
 ) -> None:

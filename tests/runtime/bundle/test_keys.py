@@ -67,9 +67,14 @@ def test_a_key_is_never_overwritten(pair: Path, name: str) -> None:
     assert (pair.parent / name).read_bytes() == before[pair.parent / name]
 
 
-def test_a_private_key_named_like_a_public_one(tmp_path: Path) -> None:
-    with pytest.raises(StorageError):
-        generate_key(tmp_path / "key.pub", None)
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("key.pub", "public key beside"), ("none/key.pem", "no folder"), (".", "it is a folder")],
+)
+def test_where_no_private_key_can_be(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(StorageError) as caught:
+        generate_key(tmp_path / name, None)
+    assert why in caught.value.why
     assert not list(tmp_path.iterdir())
 
 

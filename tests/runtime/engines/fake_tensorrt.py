@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -71,16 +72,25 @@ class FakeTensorRt:
         self.loaded = 0
         self.no_context = False
         self.says = "it is damaged"
+        self.late: list[str] = []
 
     def Runtime(self, logger: Any) -> _Runtime:
         if self.cuda.thread is None:
             raise MisuseError("the real one would crash here: no device is open")
         return _Runtime(self, logger)
 
+    def ends(self, what: str) -> None:
+        """Note an object that outlives its device, ends on another thread, or before a graph."""
+        if self.cuda.thread != threading.get_ident() or self.cuda.held["graphs"]:
+            self.late.append(what)
+
 
 class _Runtime:
     def __init__(self, module: FakeTensorRt, logger: Any) -> None:
         self._module, self._logger = module, logger
+
+    def __del__(self) -> None:
+        self._module.ends("runtime")
 
     def deserialize_cuda_engine(self, plan: bytes) -> _Engine | None:
         self._module.cuda._check("deserialize")
@@ -117,6 +127,9 @@ class _Engine:
         self.inputs = {node.name: node for node in session.get_inputs()}
         self.outputs = {node.name: node for node in session.get_outputs()}
         self.nodes = {**self.inputs, **self.outputs}
+
+    def __del__(self) -> None:
+        self.module.ends("engine")
 
     @property
     def num_io_tensors(self) -> int:

@@ -43,8 +43,9 @@ def open_engines(
     plans: dict[str, Path],
     cuda: FakeCuda,
     make_kernels: Callable[[FakeCuda], Kernels | None] = FakeKernels,
+    trt: FakeTensorRt | None = None,
 ) -> EngineSet:
-    trt = FakeTensorRt(cuda)
+    trt = trt or FakeTensorRt(cuda)
     with ExitStack() as opened:
         device = opened.enter_context(Device(cuda))
         runtime = TensorRtRuntime(trt)
@@ -55,7 +56,7 @@ def open_engines(
             for name, part in bundle.manifest.submodules.items()
         }
         opened.pop_all()
-    return EngineSet(device, engines, make_kernels(cuda))
+    return EngineSet(device, runtime, engines, make_kernels(cuda))
 
 
 def open_network(

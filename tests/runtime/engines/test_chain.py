@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from runtime.matcher import Matcher, Step
 from runtime.memory import KEPT_FRAMES
 from runtime.network import Network
 from tests.runtime.engines.fake_cuda import FakeCuda
+from tests.runtime.engines.fake_tensorrt import FakeTensorRt
 from tests.runtime.engines.on_fakes import open_engines, open_network, write_plans
 
 TEXTS = ["the salted crisps in the red bag", "not the pepper sauce", ""]
@@ -341,6 +343,20 @@ def test_a_chain_that_does_not_open_leaves_nothing(
         engine_set.chain(catalog)
     cuda.failing.clear()
     assert cuda.held == held
+
+
+def test_graphs_end_before_the_engines_that_they_run(
+    bundle_folder: Path, plans: dict[str, Path], catalog: SqliteCatalog, cuda: FakeCuda
+) -> None:
+    trt = FakeTensorRt(cuda)
+    with open_network(bundle_folder, plans, cuda, trt=trt) as network:
+        matcher = Matcher(network, catalog)
+        matcher.see(_pictures(1)[0], 0.0)
+        matcher.step(0.0)
+        assert cuda.held["graphs"] == 2
+    del network, matcher
+    gc.collect()
+    assert trt.late == []
 
 
 def test_closing_is_legal_at_any_time_and_twice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +58,9 @@ def test_engines_that_fit_are_used(bundle: Bundle, gpu: GpuMachine) -> None:
         assert np.array_equal(out["y"], 2 * x)
     assert gpu.cuda.used == 0
     assert gpu.cuda.thread is None
+    del choice, engine_set
+    gc.collect()
+    assert gpu.tensorrt.late == []
     assert choose_engines(bundle, "allow", gpu.machine(), rebuilt=True).selection.label == "rebuilt"
 
 
@@ -183,6 +187,7 @@ AFTER: list[tuple[str, GpuReason, Change]] = [
     ("TensorRT refuses it", "tensorrt", lambda b, g: g.build(b, refuse=True)),
     ("an unknown TensorRT", "tensorrt", lambda b, g: setattr(g.tensorrt, "TensorIOMode", None)),
     ("other tensors", "swapped-submodule", lambda b, g: _put_other_graph(b, g)),
+    ("a size that is not known", "tensorrt", lambda b, g: _put_open_size(b, g)),
     ("wrong results", "self-test", lambda b, g: g.build(b, scale=1.5)),
     ("no numbers", "self-test", lambda b, g: g.build(b, scale=float("nan"))),
     ("the device fails", "cuda", lambda b, g: g.cuda.failing.update(create_stream="X")),
@@ -191,13 +196,29 @@ AFTER: list[tuple[str, GpuReason, Change]] = [
 
 
 def _put_other_graph(bundle: Bundle, gpu: GpuMachine) -> None:
+    def rename(graph: Any) -> None:
+        graph.node[0].output[0] = graph.output[0].name = "z"
+
+    _put_changed(bundle, gpu, rename)
+
+
+def _put_open_size(bundle: Bundle, gpu: GpuMachine) -> None:
+    """An output whose size follows from no input's, as that of NonZero."""
+
+    def rename(graph: Any) -> None:
+        graph.output[0].type.tensor_type.shape.dim[0].dim_param = "M"
+
+    _put_changed(bundle, gpu, rename)
+
+
+def _put_changed(bundle: Bundle, gpu: GpuMachine, change: Callable[[Any], None]) -> None:
     import onnx
 
     from tests.runtime.engines.fake_tensorrt import make_plan
 
     graph = bundle.manifest.tensorrt["reranker"]
     model = onnx.load_from_string((bundle.folder / graph.file).read_bytes())
-    model.graph.node[0].output[0] = model.graph.output[0].name = "z"
+    change(model.graph)
     plan = make_plan(model.SerializeToString())
     gpu.write(bundle, "reranker", gpu.store(bundle), plan)
 
@@ -219,6 +240,8 @@ def test_every_obstacle_has_its_reason_and_leaves_nothing(
     assert choice.selection.fix
     assert gpu.cuda.used == 0
     assert gpu.cuda.thread is None
+    if case[0] == "a plan is a link":
+        assert "is a link" in choice.selection.detail
     if case in BEFORE:
         assert gpu.tensorrt.loaded == 0
     if reason != "crash-loop":
@@ -237,6 +260,11 @@ def test_where_nothing_may_take_its_place_it_is_an_error(
     assert caught.value.reason == reason
     assert caught.value.exit_code == 6
     assert "--fallback allow" in caught.value.fix
+    gc.collect()
+    assert gpu.tensorrt.late == []
+    del caught
+    gc.collect()
+    assert gpu.tensorrt.late == [], "an error must not keep what TensorRT made"
 
 
 def test_a_bundle_for_the_processor_asks_nothing(tmp_path: Path) -> None:
