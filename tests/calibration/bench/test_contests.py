@@ -63,18 +63,6 @@ def test_each_form_runs_its_own_bundle(material: Material, stock: SqliteCatalog)
     assert torch_says == pytest.approx(runtime_says, rel=1e-3)
 
 
-@pytest.mark.usefixtures("no_compiler")
-def test_without_a_compiler_the_rest_is_measured(material: Material, stock: SqliteCatalog) -> None:
-    with kiosks(material, stock, threads=1, seed=0, compiled=True) as found:
-        names = {one.name for one in found.alternatives}
-    assert "C++ compiler" in found.refused
-    assert found.compile_s is None
-    assert not {name for name in names if "compile" in name}
-    with submodule(material, "reranker", threads=1, seed=0, compiled=True) as parts:
-        assert [one.name for one in parts.alternatives] == ["int8", "fp32", "torch_eager"]
-    assert "C++ compiler" in parts.refused
-
-
 @pytest.mark.slow
 def test_compiled_forms_take_part_and_give_the_same(
     material: Material, stock: SqliteCatalog
@@ -115,3 +103,16 @@ def test_names_of_ratios_tell_the_shelf_and_what_was_scaled() -> None:
         ("b32_clip_query_vs_release_603", "release_query", "fp32_clip"),
     ]
     assert shelf.ratio_names(7, scaled=True)[0][0] == "b32_query_vs_release_7_scaled"
+
+
+# Last: torch remembers for the rest of the process that there is no compiler.
+@pytest.mark.usefixtures("no_compiler")
+def test_without_a_compiler_the_rest_is_measured(material: Material, stock: SqliteCatalog) -> None:
+    with kiosks(material, stock, threads=1, seed=0, compiled=True) as found:
+        names = {one.name for one in found.alternatives}
+    assert "C++ compiler" in found.refused
+    assert found.compile_s is None
+    assert not {name for name in names if "compile" in name}
+    with submodule(material, "reranker", threads=1, seed=0, compiled=True) as parts:
+        assert [one.name for one in parts.alternatives] == ["int8", "fp32", "torch_eager"]
+    assert "C++ compiler" in parts.refused
