@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from calibration.options import draw_options, enrol_option, exam_options
 from runtime.commands.output import json_option, note, print_json, progress
 
 if TYPE_CHECKING:
@@ -27,15 +28,7 @@ _path = click.Path(path_type=Path)
     "--plan", "plan_name", default="int8", show_default=True, help="Name, or .toml file, of a plan."
 )
 @click.option("--feed", "feeds", type=_path, multiple=True, required=True, help="Catalog feed.")
-@click.option("--pictures", type=_path, multiple=True, help="Folder of in-store pictures.")
-@click.option("--clip", "clips", type=_path, multiple=True, help="Video clip.")
-@click.option("--count", type=click.IntRange(min=2), help="Calibration pictures. Default: 64.")
-@click.option(
-    "--method",
-    type=click.Choice(["minmax", "entropy", "percentile"]),
-    help="How ranges are found. Default: as the plan says, else minmax.",
-)
-@click.option("--seed", type=click.IntRange(min=0), help="Of the draw of pictures. Default: 0.")
+@draw_options
 @click.option(
     "--reduce-range",
     type=click.Choice(["auto", "on", "off"]),
@@ -50,7 +43,7 @@ def quantize(
     plan_name: str,
     feeds: tuple[Path, ...],
     pictures: tuple[Path, ...],
-    clips: tuple[Path, ...],
+    videos: tuple[Path, ...],
     count: int | None,
     method: Method | None,
     seed: int | None,
@@ -74,7 +67,7 @@ def quantize(
     plan = chosen_plan(plan_name, preset, options)
     drawn = plan.calibration
     samples = draw_samples(
-        feeds=feeds, pictures=pictures, clips=clips, count=drawn.pictures, seed=drawn.seed
+        feeds=feeds, pictures=pictures, clips=videos, count=drawn.pictures, seed=drawn.seed
     )
     manifest = BundleMaker(bundle, samples, cache=cache, progress=progress).make(plan, out)
     prefix = "tensorrt/" if plan.target == "tensorrt" else ""
@@ -93,11 +86,8 @@ def quantize(
 
 @click.command()
 @click.argument("bundle", type=_path)
-@click.option("--clips", "manifest", type=_path, required=True, help="Labelled clips.")
-@click.option("--root", type=_path, required=True, help="Folder the photo paths are relative to.")
-@click.option("--catalog", type=_path, required=True, help="Feed of the products.")
-@click.option("--distractors", type=_path, help="Feed of more products, which no clip shows.")
-@click.option("--enrol", type=_path, help="List of photos to enrol, of splits train and val.")
+@exam_options
+@enrol_option
 @click.option("--out", type=_path, required=True, help="Folder of the new bundle.")
 @json_option
 def calibrate(

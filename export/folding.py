@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from export.pruning import drop_unread
+
 SIZES = frozenset(
     {"Add", "Cast", "Concat", "Constant", "Div", "Gather", "Identity", "Mul", "Reshape", "Slice"}
     | {"Squeeze", "Sub", "Unsqueeze"}
@@ -51,7 +53,8 @@ def fold_sizes(model: Any) -> Any:
     del graph.node[:]
     graph.node.extend(kept)
     graph.initializer.extend(onnx.numpy_helper.from_array(v, n) for n, v in folded.items())
-    _drop_unused(graph)
+    drop_unread(graph)
+    del graph.value_info[:]  # made anew
     return onnx.shape_inference.infer_shapes(inferred, data_prop=True)
 
 
@@ -85,17 +88,3 @@ def _evaluated(model: Any, node: Any, known: dict[str, Any]) -> Any:
     part = helper.make_model(graph, opset_imports=model.opset_import)
     (value,) = ReferenceEvaluator(part).run(None, {})
     return np.asarray(value)
-
-
-def _drop_unused(graph: Any) -> None:
-    """Nodes and weights that nothing reads any more; value infos are made anew."""
-    needed = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if needed & set(node.output):
-            needed |= set(node.input)
-            kept.append(node)
-    weights = [weight for weight in graph.initializer if weight.name in needed]
-    del graph.node[:], graph.initializer[:], graph.value_info[:]
-    graph.node.extend(kept[::-1])
-    graph.initializer.extend(weights)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from export.pruning import drop_unread, needed_nodes
+
 _CHANNELS = 2
 """Axes of batch and channel, which a convolution does not pad."""
 
@@ -28,7 +30,7 @@ def fold_padding(model: Any) -> None:
         _widen(node, sizes)
         node.input[0] = pad.input[0]
         model.graph.node.remove(pad)
-    _drop_unused(model)
+    drop_unread(model.graph)
 
 
 def _zeros_added(model: Any, pad: Any) -> list[int] | None:
@@ -51,7 +53,7 @@ def _constant(model: Any, name: str) -> Any:
     from onnx.reference import ReferenceEvaluator
 
     weights = {weight.name: weight for weight in model.graph.initializer}
-    nodes = _needed(model, {name})
+    nodes = needed_nodes(model.graph, {name})
     read = {tensor for node in nodes for tensor in node.input} | {name}
     if read & {value.name for value in model.graph.input}:
         return None
@@ -79,19 +81,3 @@ def _users(model: Any) -> dict[str, int]:
     read = [name for node in model.graph.node for name in node.input]
     read += [value.name for value in model.graph.output]
     return {name: read.count(name) for name in set(read)}
-
-
-def _drop_unused(model: Any) -> None:
-    kept = _needed(model, {value.name for value in model.graph.output})
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
-
-
-def _needed(model: Any, results: set[str]) -> list[Any]:
-    """The nodes that some tensors come from, in order."""
-    needed, kept = set(results), []
-    for node in reversed(model.graph.node):
-        if needed & set(node.output):
-            needed |= set(node.input)
-            kept.append(node)
-    return kept[::-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +145,9 @@ def train(config_file: Path, data: Path, out: Path, restart: bool, as_json: bool
     from models.training.config import read_config
     from models.training.distributed import speaks
     from models.training.run import train as run
+    from runtime.catalog.progress import no_progress
 
-    show = progress if speaks() else _silent
+    show = progress if speaks() else no_progress
     try:
         checkpoint = run(read_config(config_file), data, out, show, restart=restart)
     except KeyboardInterrupt:
@@ -159,7 +160,3 @@ def train(config_file: Path, data: Path, out: Path, restart: bool, as_json: bool
         print_json({"checkpoint": str(checkpoint)})
     else:
         click.echo(f"Wrote {checkpoint}")
-
-
-def _silent(items: Iterable[Any], **_: Any) -> Iterable[Any]:
-    return items

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from calibration.options import items_option
 from runtime.commands.options import bundle_option
 from runtime.commands.output import json_option, note, print_json
 
@@ -45,13 +46,7 @@ QUIET_LOAD = 0.5
 @click.option(
     "--threads", type=click.IntRange(min=1), multiple=True, help="Default: 1 and, if there, 2."
 )
-@click.option(
-    "--items",
-    type=click.IntRange(min=1),
-    default=10_000,
-    show_default=True,
-    help="Products of the catalog.",
-)
+@items_option("Products of the catalog.")
 @click.option(
     "--shelf",
     type=click.IntRange(min=1),

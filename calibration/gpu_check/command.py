@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibration.options import items_option
 from runtime.commands.output import json_option, note, print_json
 
 if TYPE_CHECKING:
@@ -86,13 +87,7 @@ def prepare(
     help="Folder of the engines; kept, so that a second run goes on. Default: MATERIAL-work.",
 )
 @_presets
-@click.option(
-    "--items",
-    type=click.IntRange(min=1),
-    default=10_000,
-    show_default=True,
-    help="Products of the catalog of a step.",
-)
+@items_option("Products of the catalog of a step.")
 @click.option("--steps", type=click.IntRange(min=100), help="Default: 10,000, with --quick 2,000.")
 @click.option(
     "--workspace-mib",

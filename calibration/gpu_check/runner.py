@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 from calibration.gpu_check.job import Job, Request
 from calibration.gpu_check.outcome import Outcome
 from calibration.gpu_check.section import Section
+from runtime.processes import signal_name
 
 CHILD = (sys.executable, "-m", "calibration.gpu_check.child")
 LIMIT_S = 460.0
@@ -152,7 +153,4 @@ def _tail(said: IO[bytes]) -> str:
 def _end(code: int) -> str:
     if code >= 0:
         return f"ended with exit code {code}"
-    try:
-        return f"crashed ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"crashed (signal {-code})"
+    return f"crashed ({signal_name(-code)})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from calibration.options import budget_option, enrol_option, exam_options, items_option
 from runtime.commands.output import json_option, print_json, progress, table
 from runtime.errors import UsageError
 
@@ -22,11 +23,8 @@ COLUMNS = ("plan", "R@1", "change", "p50 ms", "p95 ms", "times FP32", "MB", "bud
 
 @click.command()
 @click.argument("bundle", type=_path)
-@click.option("--clips", "manifest", type=_path, required=True, help="Labelled clips.")
-@click.option("--root", type=_path, required=True, help="Folder the photo paths are relative to.")
-@click.option("--catalog", type=_path, required=True, help="Feed of the products.")
-@click.option("--distractors", type=_path, help="Feed of more products, which no clip shows.")
-@click.option("--enrol", type=_path, help="List of photos to enrol, of splits train and val.")
+@exam_options
+@enrol_option
 @click.option(
     "--pictures", type=_path, multiple=True, help="Folder of in-store pictures to calibrate with."
 )
@@ -45,22 +43,10 @@ COLUMNS = ("plan", "R@1", "change", "p50 ms", "p95 ms", "times FP32", "MB", "bud
     help="Of all plans. Graphs for TensorRT are judged by their rounding alone, not timed.",
 )
 @click.option("--shipped", type=_path, help="Bundle that ships now.")
-@click.option(
-    "--budget",
-    type=click.FloatRange(min=0),
-    default=0.5,
-    show_default=True,
-    help="Points of R@1 that a plan may lose.",
-)
+@budget_option("a plan")
 @click.option("--out", type=_path, required=True, help="Folder of the report; a later run goes on.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option(
-    "--items",
-    type=click.IntRange(min=1),
-    default=10_000,
-    show_default=True,
-    help="Products of the catalog that steps are timed with.",
-)
+@items_option("Products of the catalog that steps are timed with.")
 @click.option("--gate", is_flag=True, help="Fail when the bundle that ships misses its budget.")
 @click.option("--quick", is_flag=True, help="Fewer steps, fewer calibrations, no times of blocks.")
 @json_option

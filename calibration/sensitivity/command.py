@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from calibration.options import budget_option, draw_options, exam_options
 from runtime.commands.output import json_option, print_json, progress, table
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ VISITS = ("move", "block", "cosine", "R@1", "accepted", "why")
 
 @click.command()
 @click.argument("bundle", type=_path)
-@click.option("--clips", "manifest", type=_path, required=True, help="Labelled clips.")
-@click.option("--root", type=_path, required=True, help="Folder the photo paths are relative to.")
-@click.option("--catalog", type=_path, required=True, help="Feed of the products.")
-@click.option("--distractors", type=_path, help="Feed of more products, which no clip shows.")
+@exam_options
 @click.option("--out", type=_path, required=True, help="Folder of results; a later run goes on.")
 @click.option(
     "--plan",
@@ -41,15 +39,7 @@ VISITS = ("move", "block", "cosine", "R@1", "accepted", "why")
 @click.option(
     "--feed", "feeds", type=_path, multiple=True, help="To calibrate with. Default: --catalog."
 )
-@click.option("--pictures", type=_path, multiple=True, help="Folder of in-store pictures.")
-@click.option("--clip", "videos", type=_path, multiple=True, help="Video clip.")
-@click.option("--count", type=click.IntRange(min=2), help="Calibration pictures. Default: 64.")
-@click.option(
-    "--method",
-    type=click.Choice(["minmax", "entropy", "percentile"]),
-    help="How ranges are found. Default: as the plan says, else minmax.",
-)
-@click.option("--seed", type=_count, help="Of the draw of pictures. Default: 0.")
+@draw_options
 @click.option(
     "--judged",
     type=_count,
@@ -64,13 +54,7 @@ VISITS = ("move", "block", "cosine", "R@1", "accepted", "why")
 @click.option(
     "--search/--no-search", default=True, show_default=True, help="Search for a mixed plan."
 )
-@click.option(
-    "--budget",
-    type=click.FloatRange(min=0),
-    default=0.5,
-    show_default=True,
-    help="Points of R@1 that the plan may lose.",
-)
+@budget_option("the plan")
 @click.option(
     "--cosine",
     type=click.FloatRange(0, 1),

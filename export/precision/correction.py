@@ -19,6 +19,7 @@ from export.precision.graph import array, load, weighted, weights
 from export.precision.inference import session
 from export.precision.rehearsal import Feed
 from export.precision.rounding import round_to, scales, weight_axis
+from export.pruning import drop_unread
 from runtime.catalog.progress import Progress
 
 Means = Mapping[str, Sequence[float]]
@@ -79,7 +80,7 @@ def correct_biases(
         fresh = numpy_helper.from_array((bias - shift).astype(np.float32), node.name + "_bias")
         model.graph.initializer.append(fresh)
         owner.input[index] = fresh.name
-    _drop_unread(model)
+    drop_unread(model.graph)
 
 
 def _shift(
@@ -115,10 +116,3 @@ def _bias(model: Any, node: Any, known: dict[str, Any]) -> tuple[Any, int] | Non
 def _ranks(model: Any) -> dict[str, int]:
     values = [*model.graph.value_info, *model.graph.input]
     return {value.name: len(value.type.tensor_type.shape.dim) for value in values}
-
-
-def _drop_unread(model: Any) -> None:
-    read = {name for node in model.graph.node for name in node.input}
-    kept = [weight for weight in model.graph.initializer if weight.name in read]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from export.pruning import drop_unread
+
 SEEDS = frozenset({"Conv", "MatMul", "Gemm"})
 """What FP16 makes faster."""
 
@@ -121,7 +123,7 @@ class _Converter:
                 self._run_in_float(node)
         del graph.node[:]
         graph.node.extend(self._made)
-        self._drop_unused()
+        drop_unread(graph)
         del graph.value_info[:]
         graph.value_info.extend(shape_inference.infer_shapes(self._model).graph.value_info)
 
@@ -183,12 +185,3 @@ class _Converter:
             if node.op_type == "Constant" and node.attribute[0].name == "value":
                 found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         return found
-
-    def _drop_unused(self) -> None:
-        graph = self._model.graph
-        read = {name for node in graph.node for name in node.input} | self._outputs
-        kept = [n for n in graph.node if n.op_type != "Constant" or n.output[0] in read]
-        weights = [w for w in graph.initializer if w.name in read]
-        del graph.node[:], graph.initializer[:]
-        graph.node.extend(kept)
-        graph.initializer.extend(weights)

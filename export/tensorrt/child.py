@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from export.tensorrt.job import Failure, Progress
 from runtime.errors import BuildError, GpuError, SgmnError, StorageError
+from runtime.processes import signal_name
 
 Watch = Callable[[float, Progress], None]
 """Told every so often: seconds since the beginning, and how far the worker is."""
@@ -153,16 +154,9 @@ def _crashed(kind: str, code: int, said: str) -> BuildError:
             why="most likely for want of memory; the kernel's log (dmesg) tells",
             fix="stop the kiosk and other programs, or give a smaller --workspace-mib",
         )
-    ended = f"exit code {code}" if code >= 0 else _signal_name(-code)
+    ended = f"exit code {code}" if code >= 0 else signal_name(-code)
     return BuildError(
         f"TensorRT crashed when it {doing[kind]}",
         why=f"{ended}: {last[0]}",
         fix="see docs/guides/jetson.md for releases that work; the kiosk runs without engines",
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,7 @@ from models.training.bank import FeatureBank, build_bank
 from models.training.folder import RunFolder, code_versions, git_state
 from models.training.run import new_network
 from models.training.stages import Progress, Run, fit
+from runtime.catalog.progress import no_progress
 from runtime.errors import UsageError
 from runtime.machine import describe
 from runtime.text import TextTokenizer
@@ -175,7 +176,7 @@ def _trained(arm: Arm, bank: FeatureBank, groups: Sequence[str], allowed: set[in
     with TemporaryDirectory() as folder:
         kept = RunFolder(Path(folder))
         kept.begin(arm.config.as_dict(), {})
-        run = Run(network, arm.config, kept, _quiet)
+        run = Run(network, arm.config, kept, no_progress)
         fit(run, bank, groups, allowed=allowed)
     return network.eval().requires_grad_(False)
 
@@ -213,10 +214,6 @@ def _validated(network: Sgmn, setting: Setting) -> dict[str, float]:
             right = hits(network, setting.validation, shelf, queries, words)
             found[f"{name} val {tier}"] = float(right.mean())
     return found
-
-
-def _quiet(items: Iterable[Any], **_: Any) -> Iterable[Any]:
-    return items
 
 
 def mean_and_deviation(study: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:

@@ -7,7 +7,6 @@ crashes then takes only this process with it.
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from runtime.engines.engine import Engine
 from runtime.engines.opening import onnxruntime_engine
 from runtime.engines.settings import EngineSettings
 from runtime.errors import BundleError, EngineError, SelfTestError
+from runtime.processes import signal_name
 
 TIMEOUT_S = 300.0
 
@@ -113,7 +113,7 @@ def run_apart(folder: Path) -> list[Check]:
     except subprocess.TimeoutExpired as error:
         raise _failed(folder, f"it did not end within {TIMEOUT_S:.0f} s") from error
     if done.returncode < 0:
-        raise _failed(folder, f"it crashed ({_signal_name(-done.returncode)})")
+        raise _failed(folder, f"it crashed ({signal_name(-done.returncode)})")
     try:
         answer = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError) as error:
@@ -134,13 +134,6 @@ def _number(value: float | None) -> float:
 
 def _off(check: Check) -> str:
     return f"{check.submodule} is off by {check.error:.3g} (allowed {check.tolerance:g})"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _failed(folder: Path, why: str) -> SelfTestError:

@@ -7,7 +7,6 @@ or an engine that crashes then takes only this process with it.
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from runtime.bundle.reader import open_bundle
 from runtime.engines.selection import Selection, choose_engines
 from runtime.engines.settings import Fallback
 from runtime.errors import GpuError
+from runtime.processes import signal_name
 
 TIMEOUT_S = 120.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def probe(bundle: Path, fallback: Fallback) -> Selection:
     except subprocess.TimeoutExpired:
         return _broken(f"did not end within {TIMEOUT_S:.0f} s")
     if done.returncode < 0:
-        return _broken(f"crashed ({signal.Signals(-done.returncode).name})")
+        return _broken(f"crashed ({signal_name(-done.returncode)})")
     try:
         fields = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError):

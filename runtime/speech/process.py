@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from threading import Thread
 from typing import IO, Any
 
 from runtime.errors import SpeechError
+from runtime.processes import signal_name
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _FIX = "see that the speech model is whole (sgmn doctor); the speech process can be started again"
@@ -126,7 +126,7 @@ class SpeechProcess:
         except subprocess.TimeoutExpired:
             code = None
         if code is not None and code < 0:
-            why = f"its process was ended by {signal.Signals(-code).name}"
+            why = f"its process was ended by {signal_name(-code)}"
         self._listener.join(timeout=0.5)
         said = f" ({self._said[-1]})" if self._said else ""
         return SpeechError("speech recognition stopped", why=why + said, fix=_FIX)
