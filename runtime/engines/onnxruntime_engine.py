@@ -10,11 +10,11 @@ from runtime.engines.binding import Binding
 from runtime.engines.engine import Array, TensorSpec, check_feeds
 from runtime.engines.sessions import CPU, NAMES, open_session, providers_used
 from runtime.engines.settings import EngineSettings
+from runtime.engines.submodule import SubmoduleEngine
 from runtime.errors import EngineError
-from runtime.lifecycle import Openable
 
 
-class OnnxRuntimeEngine(Openable):
+class OnnxRuntimeEngine(SubmoduleEngine):
     """One ONNX file in an ONNX Runtime session.
 
     Args:
@@ -36,10 +36,8 @@ class OnnxRuntimeEngine(Openable):
         *,
         precision: str = "fp32",
     ) -> None:
-        self._name = name
+        super().__init__(name, inputs, outputs)
         self._file = file
-        self._inputs = inputs
-        self._outputs = outputs
         self._settings = settings
         self._precision = precision
         self._asked = NAMES[settings.provider]
@@ -48,24 +46,9 @@ class OnnxRuntimeEngine(Openable):
         self._binding: Binding | None = None
 
     @property
-    def name(self) -> str:
-        """The submodule's name in the contract."""
-        return self._name
-
-    @property
     def provider(self) -> str:
         """What runs this submodule: ``onnxruntime:`` and the providers, joined by ``+``."""
         return f"onnxruntime:{'+'.join(self._used)}"
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The inputs, in the contract's order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs, in the contract's order."""
-        return self._outputs
 
     def open(self) -> OnnxRuntimeEngine:
         """Load the session, unless it is loaded.

@@ -13,15 +13,15 @@ import numpy as np
 from runtime.engines.buffers import Buffers
 from runtime.engines.device import Device
 from runtime.engines.engine import Array, TensorSpec, check_feeds
+from runtime.engines.submodule import SubmoduleEngine
 from runtime.engines.tensorrt_io import Binding, read_bindings
 from runtime.engines.tensorrt_runtime import TensorRtRuntime
 from runtime.errors import EngineError, GpuError
-from runtime.lifecycle import Openable
 
 _BATCH = "N"
 
 
-class TensorRtEngine(Openable):
+class TensorRtEngine(SubmoduleEngine):
     """A plan file in TensorRT.
 
     Nothing is allocated after `open`: a context made for every call lets memory grow without end
@@ -48,11 +48,9 @@ class TensorRtEngine(Openable):
         *,
         sha256: str | None = None,
     ) -> None:
-        self._name = name
+        super().__init__(name, inputs, outputs)
         self._sha256 = sha256
         self._plan = plan
-        self._inputs = inputs
-        self._outputs = outputs
         self._device = device
         self._runtime = runtime
         self._engine: Any = None
@@ -65,24 +63,9 @@ class TensorRtEngine(Openable):
         self._runs = 0
 
     @property
-    def name(self) -> str:
-        """The submodule's name in the contract."""
-        return self._name
-
-    @property
     def provider(self) -> str:
         """What runs this submodule."""
         return f"tensorrt:{self._runtime.version}"
-
-    @property
-    def inputs(self) -> tuple[TensorSpec, ...]:
-        """The inputs, in the contract's order."""
-        return self._inputs
-
-    @property
-    def outputs(self) -> tuple[TensorSpec, ...]:
-        """The outputs, in the contract's order."""
-        return self._outputs
 
     @property
     def generation(self) -> int:
