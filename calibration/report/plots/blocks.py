@@ -82,6 +82,7 @@ def _rows(axes: Axes, shown: Sequence[Sensitivity], below: str) -> None:
     axes.set_yticks(range(len(shown)), names)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
+    axes.locator_params(axis="x", nbins=4)  # numbers of four decimals need their room
     axes.set(xlabel=below)
 
 
