@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.encoder import FrameEncoder, TextEncoder
+from models.backbones.encoder import FrameEncoder, TextEncoder, planes
 from models.config import NetworkConfig
 from models.heads.norms import MASKED, unit
 
@@ -146,7 +146,7 @@ class ClipFrameEncoder(FrameEncoder):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, S, S, 3] RGB -> cls [N, C], tokens [N, P, C]."""
-        pixels = (images.permute(0, 3, 1, 2).float() - self.mean) / self.deviation
+        pixels = (planes(images) - self.mean) / self.deviation
         patches = self.conv1(pixels).flatten(2).transpose(1, 2)
         # Added to zeros of the batch: a token expanded to it would export as shape arithmetic.
         first = patches[:, :1] * 0.0 + self.class_embedding

@@ -5,6 +5,15 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 
+def planes(images: Tensor) -> Tensor:
+    """uint8 [N, S, S, 3] -> float32 [N, 3, S, S] of the same numbers.
+
+    Cast before anything is moved: TensorRT takes uint8 as the input of a network, and no layer that
+    makes it. Source: onnx/onnx-tensorrt, ``ModelImporter.cpp``.
+    """
+    return images.float().permute(0, 3, 1, 2)
+
+
 class FrameEncoder(nn.Module):
     """Pictures to pooled features and patch tokens; normalises pixels itself."""
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.encoder import FrameEncoder
+from models.backbones.encoder import FrameEncoder, planes
 from models.config import NetworkConfig
 
 VIEW = 224
@@ -112,7 +112,7 @@ class Lite0FrameEncoder(FrameEncoder):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, S, S, 3] RGB -> cls [N, 5120], tokens [N, 98, 320]."""
         # These weights want (x - 127) / 128, not ImageNet's mean and deviation.
-        pixels = (images.permute(0, 3, 1, 2).float() - 127.0) * (1.0 / 128.0)
+        pixels = (planes(images) - 127.0) * (1.0 / 128.0)
         whole = F.interpolate(pixels, size=(VIEW, VIEW), mode="bilinear", align_corners=False)
         m = self.margin
         centre = pixels[:, :, m : m + VIEW, m : m + VIEW]

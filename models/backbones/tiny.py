@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
 
-from models.backbones.encoder import FrameEncoder, TextEncoder
+from models.backbones.encoder import FrameEncoder, TextEncoder, planes
 from models.config import NetworkConfig
 
 VOCABULARY = 256
@@ -44,7 +44,7 @@ class TinyFrameEncoder(FrameEncoder):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [N, S, S, 3] RGB -> cls [N, C], tokens [N, P, D]."""
-        pixels = (images.permute(0, 3, 1, 2).float() - 127.0) / 128.0
+        pixels = (planes(images) - 127.0) / 128.0
         features = self.trunk(pixels)
         return self.head(features.mean((2, 3))), features.flatten(2).transpose(1, 2)
 

@@ -73,6 +73,7 @@ def check(file: Path) -> None:
         if node.op_type == "TopK":
             assert node.input[1] in known, "K is fixed at export"
     _check_shapes(model)
+    _check_pictures(model)
 
 
 def _check_shapes(model: Any) -> None:
@@ -85,6 +86,15 @@ def _check_shapes(model: Any) -> None:
     for port in (*model.graph.input, *model.graph.output):
         letters = {d.dim_param for d in port.type.tensor_type.shape.dim if d.dim_param}
         assert letters <= LETTERS, port.name
+
+
+def _check_pictures(model: Any) -> None:
+    """TensorRT takes uint8 as input alone: nothing but a cast may read it, none may make it."""
+    values = (*model.graph.value_info, *model.graph.input, *model.graph.output)
+    uint8 = {v.name for v in values if v.type.tensor_type.elem_type == onnx.TensorProto.UINT8}
+    for node in model.graph.node:
+        assert not uint8 & set(node.output), node.name
+        assert node.op_type == "Cast" or not uint8 & set(node.input), node.name
 
 
 def _constants(model: Any) -> dict[str, Any]:

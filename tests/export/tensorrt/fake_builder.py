@@ -39,9 +39,12 @@ class Faults:
     cache: bool = True  # whether timing caches are taken
 
 
+@dataclass
 class ParserError:
+    told: str = "no importer for this operator"
+
     def desc(self) -> str:
-        return "no importer for this operator"
+        return self.told
 
     def node(self) -> int:
         return 7
@@ -73,6 +76,9 @@ class OnnxParser:
             return False
         self._network.onnx = model
         fill(self._network, described, self._module.enums)
+        if _makes_uint8(self._network):
+            self._errors.append(ParserError("UINT8 is for inputs and outputs of the network alone"))
+            return False
         return True
 
 
@@ -287,6 +293,13 @@ class FakeBuilding(FakeTensorRt):
         self.cuda._check(name)
         if self.faults.crash == name:
             os.kill(os.getpid(), 11)
+
+
+def _makes_uint8(network: INetworkDefinition) -> bool:
+    """Whether a layer makes a tensor that the parsers of all releases refuse within a network."""
+    outputs = {tensor.name for tensor in network.outputs}
+    made = [tensor for layer in network.layers for tensor in layer.outputs]
+    return any(t.dtype.name == "UINT8" and t.name not in outputs for t in made)
 
 
 def _layers(network: INetworkDefinition, faults: Faults) -> list[dict[str, Any]]:
