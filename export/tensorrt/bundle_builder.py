@@ -31,7 +31,7 @@ from runtime.version import __version__
 
 Tell = Callable[[str], None]
 
-RULES = "rules-1"
+RULES = "rules-2"
 """Stands among the flags of a record; another number makes engines be built again."""
 
 

@@ -3,8 +3,9 @@
 The inspector tells the type of every tensor of every layer, in one of two ways: ``Half``, or
 ``Channel major FP16 format where channel % 8 == 0``. Layers keep the names of the nodes that were
 fused into them, ``w + /Q + /conv/Conv + /clip/Clip``, or tell them in ``Metadata`` as
-``[ONNX Layer: /conv/Conv]``. What Myelin compiles stays opaque in TensorRT 8. Source:
-NVIDIA/TensorRT, tools/experimental/trt-engine-explorer, ``activations.py``.
+``[ONNX Layer: /conv/Conv]``. What Myelin compiles stays opaque in TensorRT 8; from 10 on its
+kernels are told one by one, and a node may be in several of them. Source: NVIDIA/TensorRT,
+tools/experimental/trt-engine-explorer, ``activations.py``; NVIDIA/TensorRT#4020, #4397.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ _TYPES: Final = (
 
 _NO_WORK: Final = frozenset({"Reformat", "NoOp", "Constant", "Signal", "Wait"})
 _OPAQUE: Final = re.compile(r"ForeignNode|Myelin", re.IGNORECASE)
+_FUSING: Final = frozenset({"kgen", "fusion"})
+"""Kernels in which Myelin fuses the casts around a product. Only engines of strongly typed networks
+tell of them, and those compute in FP16 and FP32 as the graph says."""
+
 _NODE: Final = re.compile(r"\[ONNX Layer: ([^\]]*)\]")
 _NAMED_AT_MOST: Final = 5
 
@@ -59,7 +64,7 @@ def read_layers(trt: Any, engine: Any) -> list[Layer]:
     inspector = engine.create_engine_inspector()
     kind = trt.LayerInformationFormat.JSON
     try:
-        layers = json.loads(inspector.get_engine_information(kind))["Layers"]
+        layers = _json(inspector.get_engine_information(kind))["Layers"]
     except (ValueError, KeyError, TypeError):
         # One layer with a stray quote in its metadata spoils the whole; the others can be read.
         texts = (inspector.get_layer_information(i, kind) for i in range(engine.num_layers))
@@ -77,7 +82,7 @@ def read_layers(trt: Any, engine: Any) -> list[Layer]:
 def compare_precision(layers: Iterable[Layer], asked: Mapping[str, Precision]) -> Found:
     """Hold the layers of an engine against what the graph asks of its products."""
     counts: Counter[str] = Counter()
-    seen: dict[str, str] = {}
+    seen: dict[str, set[str]] = {}
     for layer in layers:
         kind = str(layer.get("LayerType", ""))
         name = str(layer.get("Name", ""))
@@ -86,14 +91,15 @@ def compare_precision(layers: Iterable[Layer], asked: Mapping[str, Precision]) -
         if not layer or _OPAQUE.search(kind) or _OPAQUE.search(name):
             counts["opaque"] += 1
             continue
-        precision = _precision(layer)
-        if precision:
-            counts[precision] += 1
-            seen.update((node, precision) for node in _nodes(layer) if node in asked)
+        taken = _types(layer, "Inputs")
+        if taken:
+            counts[_coarsest(taken)] += 1
+            for node in _nodes(layer) & asked.keys():
+                seen.setdefault(node, set()).update(_within(kind, layer))
     fallen = [
-        (name, wanted, seen[name])
+        (name, wanted, _coarsest(seen[name]))
         for name, wanted in asked.items()
-        if name in seen and seen[name] != wanted
+        if name in seen and wanted not in seen[name]
     ]
     if len(seen) < len(asked):
         counts["unseen"] = len(asked) - len(seen)
@@ -130,18 +136,34 @@ def require_precision(submodule: str, found: Found, asked: Mapping[str, Precisio
 
 def _parsed(text: str) -> Layer:
     try:
-        layer = json.loads(text)
+        layer = _json(text)
     except ValueError:
         return {}
     return layer if isinstance(layer, dict) else {}
 
 
-def _precision(layer: Layer) -> str:
-    given = [str(tensor.get("Format/Datatype", "")) for tensor in layer.get("Inputs", ())]
-    for pattern, precision in _TYPES:
-        if any(pattern.search(text) for text in given):
-            return precision
-    return ""
+def _json(text: str) -> Any:
+    """Not strict: TensorRT puts control characters between the nodes in a layer's metadata."""
+    return json.loads(text, strict=False)
+
+
+def _types(layer: Layer, side: str) -> set[str]:
+    given = [str(tensor.get("Format/Datatype", "")) for tensor in layer.get(side, ())]
+    return {kind for pattern, kind in _TYPES if any(pattern.search(text) for text in given)}
+
+
+def _within(kind: str, layer: Layer) -> set[str]:
+    """Precisions in which a layer may compute a product, as far as its tensors tell.
+
+    INT8 shows in what a layer takes. Where a cast is fused in front of the product, FP16 and FP32
+    show in what it gives alone; where another one is fused behind it, they do not show at all.
+    """
+    fused = {"fp16", "fp32"} if kind in _FUSING else _types(layer, "Outputs") - {"int8"}
+    return _types(layer, "Inputs") | fused
+
+
+def _coarsest(kinds: set[str]) -> str:
+    return next(kind for _, kind in _TYPES if kind in kinds)
 
 
 def _nodes(layer: Layer) -> set[str]:

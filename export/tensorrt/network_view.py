@@ -12,10 +12,10 @@ PRODUCTS: Final = ("CONVOLUTION", "MATRIX_MULTIPLY")
 
 COMPUTING: Final = (
     *PRODUCTS,
-    *("ACTIVATION", "ELEMENTWISE", "NORMALIZATION", "POOLING", "REDUCE", "SCALE", "SOFTMAX"),
-    "UNARY",
+    *("ACTIVATION", "ELEMENTWISE", "NORMALIZATION", "POOLING", "REDUCE", "RESIZE", "SCALE"),
+    *("SOFTMAX", "TOPK", "UNARY"),
 )
-"""Kinds that compute on numbers rather than move them."""
+"""Kinds that compute on numbers, or compare them, rather than move them."""
 
 FUSED: Final = ("ACTIVATION", "ELEMENTWISE", "SCALE")
 """Kinds that TensorRT computes within the product in front of them."""

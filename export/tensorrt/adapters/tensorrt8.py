@@ -15,6 +15,9 @@ class TensorRt8:
     it that is faster so, also those that the graph keeps in FP32 because they overflow
     (NVIDIA/TensorRT#4373). Such layers are bound to FP32. That is always possible, as every layer
     has an FP32 implementation, so that the constraints can be obeyed instead of preferred.
+
+    Kernels of cuBLAS and cuDNN are left out, which later releases give up: loading cuDNN alone took
+    586 MiB of a Jetson's one memory (NVIDIA/TensorRT#3917), in the build and again in the kiosk.
     """
 
     generation = "8.6"
@@ -26,19 +29,20 @@ class TensorRt8:
     def configure(self, trt: Any, network: Any, config: Any) -> tuple[str, ...]:
         """See `Adapter.configure`."""
         view = NetworkView(trt, network)
-        names = ["EXPLICIT_BATCH"]
+        names = []
         if view.has_pairs:
-            config.set_flag(trt.BuilderFlag.INT8)
             names.append("INT8")
         if view.has_half:
-            config.set_flag(trt.BuilderFlag.FP16)
             names.append("FP16")
-        if len(names) > 1:
+        if names:
             for layer in view.exact_layers():
                 layer.precision = trt.DataType.FLOAT
-            config.set_flag(trt.BuilderFlag.OBEY_PRECISION_CONSTRAINTS)
             names.append("OBEY_PRECISION_CONSTRAINTS")
-        return tuple(names)
+        for name in names:
+            config.set_flag(getattr(trt.BuilderFlag, name))
+        own = (trt.TacticSource.EDGE_MASK_CONVOLUTIONS, trt.TacticSource.JIT_CONVOLUTIONS)
+        config.set_tactic_sources(sum(1 << int(source) for source in own))
+        return ("EXPLICIT_BATCH", *names, "-CUBLAS", "-CUBLAS_LT", "-CUDNN")
 
     def watch(self, trt: Any, config: Any, report: Report) -> Any:
         """See `Adapter.watch`; this generation tells nothing."""

@@ -115,6 +115,7 @@ class IBuilderConfig:
         self.module = module
         self.on: set[str] = {"TF32"}
         self.pools: dict[str, int] = {}
+        self.tactics: int | None = None
         self.profiles: list[IOptimizationProfile] = []
         self.profiling_verbosity: Any = None
         self.progress_monitor: Any = None
@@ -125,6 +126,10 @@ class IBuilderConfig:
 
     def clear_flag(self, flag: Any) -> None:
         self.on.discard(flag.name)
+
+    def set_tactic_sources(self, tactic_sources: int) -> bool:
+        self.tactics = tactic_sources
+        return True
 
     def set_memory_pool_limit(self, pool: Any, pool_size: int) -> None:
         self.pools[pool.name] = pool_size
@@ -207,7 +212,8 @@ class EngineInspector:
             return json.dumps({"Layers": [layer["Name"] for layer in self._layers]})
         if self._faults.inspector == "broken":
             return '{"Layers": [{"Metadata": "a " quote"}]}'
-        return json.dumps({"Layers": self._layers, "Bindings": []})
+        told = json.dumps({"Layers": self._layers, "Bindings": []})
+        return told.replace("\\u001e", "\x1e")  # TensorRT's own JSON is not that strict
 
     def get_layer_information(self, layer_index: int, format: Any) -> str:
         if layer_index == 0:
@@ -326,6 +332,7 @@ def _told(network: INetworkDefinition, faults: Faults) -> Iterator[dict[str, Any
             "LayerType": "CaskConvolution" if product else "PointWiseV2",
             "Inputs": [_tensor("in", kind) for kind in kinds],
             "Outputs": [],
+            "Metadata": f"[ONNX Layer: {layer.name}]\x1e[ONNX Layer: {layer.name}/after]",
         }
 
 
@@ -359,6 +366,8 @@ def _enums(version: str) -> dict[str, list[str]]:
         "BuilderFlag": flags,
         "NetworkDefinitionCreationFlag": ["EXPLICIT_BATCH"] if old else ["OTHER", "STRONGLY_TYPED"],
         "MemoryPoolType": ["WORKSPACE"],
+        "TacticSource": ["CUBLAS", "CUBLAS_LT", "CUDNN"] * (not new)
+        + ["EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"],
         "ProfilingVerbosity": ["LAYER_NAMES_ONLY", "DETAILED"],
         "LayerInformationFormat": ["ONELINE", "JSON"],
         "DataType": ["FLOAT", "HALF", "INT8", "INT32", "BOOL", "UINT8"]

@@ -26,6 +26,8 @@ KINDS = {
     "Gather": "GATHER",
     "Concat": "CONCATENATION",
     "Slice": "SLICE",
+    "Resize": "RESIZE",
+    "TopK": "TOPK",
     **dict.fromkeys(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"], "ELEMENTWISE"),
     **dict.fromkeys(["Sqrt", "Erf", "Exp", "Neg", "Abs", "Reciprocal"], "UNARY"),
     **dict.fromkeys(["ReduceMean", "ReduceSum", "ReduceMax", "ReduceL2"], "REDUCE"),

@@ -70,6 +70,35 @@ def test_what_was_to_stay_exact_must_not_be_rounded() -> None:
     assert found.fallen == (("/head/MatMul", "fp32", "fp16"),)
 
 
+def test_one_of_several_kernels_of_a_node_computes_what_was_asked() -> None:
+    """As of release 10: one kernel quantizes, one multiplies, one adds up."""
+    metadata = "[ONNX Layer: /block/Conv]"
+    layers = [
+        _layer("__myl_Cast_myl0_1", "gemm", "Half", Metadata=metadata),
+        _layer("__myl_Fc_myl0_2", "gemm", "Int8", "Int8", Metadata=metadata),
+        _layer("__myl_Add_myl0_3", "gemm", "Float", Metadata=metadata),
+    ]
+    assert compare_precision(layers, ASKED).fallen == ()
+    assert compare_precision(layers[::2], ASKED).fallen == (("/block/Conv", "int8", "fp16"),)
+
+
+def test_casts_may_be_fused_with_a_product() -> None:
+    """FP16 in, FP32 out; in a kernel of Myelin there may be one on both sides."""
+    outputs = [{"Name": "y", "Format/Datatype": "Float"}]
+    behind = _layer("/head/MatMul", "gemm", "Half") | {"Outputs": outputs}
+    both = _layer("__myl_CastMulSumCast", "kgen", "Half", Metadata="[ONNX Layer: /head/MatMul]")
+    for layer in (behind, both):
+        assert compare_precision([layer], ASKED).fallen == ()
+    int8 = _layer("__myl_MulSum", "kgen", "Half", Metadata="[ONNX Layer: /block/Conv]")
+    assert compare_precision([int8], ASKED).fallen == (("/block/Conv", "int8", "fp16"),)
+
+
+def test_what_is_rounded_behind_a_product_does_not_make_it_int8() -> None:
+    outputs = [{"Name": "y", "Format/Datatype": "Int8"}]
+    layer = _layer("/block/Conv", "CaskConvolution", "Float") | {"Outputs": outputs}
+    assert compare_precision([layer], ASKED).fallen == (("/block/Conv", "int8", "fp32"),)
+
+
 def test_a_name_is_not_found_within_another_one() -> None:
     """/block/Conv is a part of the name /block/Conv_1."""
     found = compare_precision([_layer("/block/Conv_1", "CaskConvolution", "Int8")], ASKED)

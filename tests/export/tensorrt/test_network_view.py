@@ -49,8 +49,13 @@ def _exact(layers: list[Any], types: dict[str, str] | None = None) -> list[str]:
         ),
         ([["SOFTMAX", "softmax", ["c"], ["y"]]], ["softmax"]),
         ([["SHUFFLE", "shuffle", ["c"], ["y"]], ["UNARY", "root", ["y"], ["z"]]], ["root"]),
+        ([["RESIZE", "resize", ["c"], ["y"]]], ["resize"]),
+        ([["TOPK", "best", ["c"], ["y"]]], ["best"]),
     ],
-    ids=["activation", "bias", "residual sum", "square", "softmax", "behind a reshape"],
+    ids=[
+        *("activation", "bias", "residual sum", "square", "softmax", "behind a reshape"),
+        *("resize", "best"),
+    ],
 )
 def test_only_what_belongs_to_an_int8_product_is_free(more: list[Any], exact: list[str]) -> None:
     assert _exact([*INT8_CONVOLUTION, *more]) == exact
@@ -110,8 +115,11 @@ def test_release_8_is_allowed_what_the_graph_has_and_bound_elsewhere(
 ) -> None:
     module, network = _network(layers, types)
     config = IBuilderConfig(module)
-    assert set(TensorRt8().configure(module, network, config)) == flags
+    without = {"-CUBLAS", "-CUBLAS_LT", "-CUDNN"}
+    assert set(TensorRt8().configure(module, network, config)) == flags | without
     assert config.on - {"TF32"} == flags - {"EXPLICIT_BATCH"}
+    allowed = {source.name for source in module.TacticSource if config.tactics >> source & 1}
+    assert allowed == {"EDGE_MASK_CONVOLUTIONS", "JIT_CONVOLUTIONS"}
     bound = {layer.name for layer in network.layers if layer.precision is not None}
     assert bound == ({"softmax"} if len(flags) > 1 else set())
     assert all(layer.precision in (None, module.DataType.FLOAT) for layer in network.layers)
