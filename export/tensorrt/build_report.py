@@ -23,6 +23,7 @@ class BuildOptions:
         workspace_bytes: most that one layer may use as scratch memory.
         timing_cache: a cache made on a device of the same model, to begin with.
         device: ordinal of the GPU.
+        rebuild: build also what is there and fits.
         allow_untested: only warn of releases that are not supported or known to fail.
         allow_fallback: take engines in another precision than asked for.
     """
@@ -32,6 +33,7 @@ class BuildOptions:
     workspace_bytes: int = 1024 * MIB
     timing_cache: Path | None = None
     device: int = 0
+    rebuild: bool = False
     allow_untested: bool = False
     allow_fallback: bool = False
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from export.tensorrt.build_report import BuildOptions, BuildReport, Finished
 from export.tensorrt.child import Child, Watch
-from export.tensorrt.job import BuildJob, Built, Probed, ProbeJob, Progress, RunJob
+from export.tensorrt.job import BuildJob, Built, Probed, ProbeJob, Progress
 from export.tensorrt.memory import require_memory
-from export.tensorrt.parity import EngineParity, measure_parity, require_parity
-from export.tensorrt.profiles import Profile, Shape, profile
-from export.tensorrt.references import cases, reference
+from export.tensorrt.profiles import Profile, profile
+from export.tensorrt.trial import Trial
 from export.tensorrt.versions import check_version
 from export.tensorrt.workplace import STAGING, prepared
 from runtime import machine
@@ -33,6 +30,35 @@ Tell = Callable[[str], None]
 
 RULES = "rules-2"
 """Stands among the flags of a record; another number makes engines be built again."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An engine to be had.
+
+    Attributes:
+        name: of the submodule.
+        part: its graph.
+        digest: hex SHA-256 of that.
+        shapes: least, usual and largest, by input.
+        staging: a folder for this engine alone, gone at the end.
+        trial: what the engine has to pass.
+    """
+
+    name: str
+    part: Submodule
+    digest: str
+    shapes: Profile
+    staging: Path
+    trial: Trial
+
+    @property
+    def profile(self) -> dict[str, tuple[list[int], list[int], list[int]]]:
+        """The shapes as a side-car has them."""
+        return {
+            name: (list(least), list(usual), list(largest))
+            for name, (least, usual, largest) in self.shapes.items()
+        }
 
 
 class BundleBuilder:
@@ -76,8 +102,7 @@ class BundleBuilder:
         store = EngineStore(self._options.out, self._bundle.digest, fingerprint)
         lock = prepared(store, self._sizes(graphs))
         try:
-            self._check_memory(probed, graphs)
-            engines = tuple(self._engine(store, name, graphs[name]) for name in SUBMODULES)
+            engines = tuple(self._engine(store, name, graphs[name], probed) for name in SUBMODULES)
         finally:
             lock.release()
         return BuildReport(
@@ -114,77 +139,87 @@ class BundleBuilder:
     def _sizes(self, graphs: dict[str, Submodule]) -> list[int]:
         return [self._bundle.manifest.files[part.file].size_bytes for part in graphs.values()]
 
-    def _check_memory(self, probed: Probed, graphs: dict[str, Submodule]) -> None:
-        require_memory(
-            max(self._sizes(graphs)),
-            self._options.workspace_bytes,
-            host_free=machine.memory_bytes()[1],
-            device_free=probed.free_bytes,
-        )
-
-    def _engine(self, store: EngineStore, name: str, part: Submodule) -> Finished:
-        shapes = profile(name, part, self._bundle.manifest)
-        found = self._kept(store, name, part, shapes) or self._copied(store, name, part, shapes)
-        if found is None:
-            with tempfile.TemporaryDirectory(prefix=STAGING, dir=store.folder) as staging:
-                found = self._built(store, name, part, shapes, Path(staging))
+    def _engine(self, store: EngineStore, name: str, part: Submodule, probed: Probed) -> Finished:
+        with tempfile.TemporaryDirectory(prefix=STAGING, dir=store.folder) as staging:
+            wanted = self._wanted(name, part, Path(staging))
+            found = None
+            if not self._options.rebuild:
+                found = self._kept(store, wanted) or self._copied(store, wanted)
+            if found is None:
+                self._check_memory(probed, part)
+                found = self._built(store, wanted)
         self._tell(_line(name, found))
         return found
 
-    def _kept(
-        self, store: EngineStore, name: str, part: Submodule, shapes: Profile
-    ) -> Finished | None:
-        plan = store.plan(name, part.precision)
+    def _wanted(self, name: str, part: Submodule, staging: Path) -> _Wanted:
+        shapes = profile(name, part, self._bundle.manifest)
+        trial = Trial(
+            self._bundle,
+            name,
+            part,
+            shapes,
+            device=self._options.device,
+            staging=staging,
+            child=self._child,
+            watch=self._watch(name),
+        )
+        digest = self._bundle.manifest.files[part.file].sha256
+        return _Wanted(name, part, digest, shapes, staging, trial)
+
+    def _kept(self, store: EngineStore, wanted: _Wanted) -> Finished | None:
+        plan = store.plan(wanted.name, wanted.part.precision)
         try:
-            record = store.record(name, part.precision)
+            record = store.record(wanted.name, wanted.part.precision)
         except EngineError:
             return None  # damaged; it is built anew
-        if record is None or not self._fits(store, plan, record, part, shapes):
+        if record is None or not self._fits(store, plan, record, wanted):
             return None
-        return Finished(plan, record, "kept")
+        return Finished(plan, record, "kept") if self._works(plan, wanted) else None
 
-    def _copied(
-        self, store: EngineStore, name: str, part: Submodule, shapes: Profile
-    ) -> Finished | None:
-        for plan, record in store.elsewhere(name, part.precision):
-            if self._fits(store, plan, record, part, shapes):
-                with tempfile.TemporaryDirectory(prefix=STAGING, dir=store.folder) as staging:
-                    copy = Path(shutil.copyfile(plan, Path(staging) / plan.name))
+    def _copied(self, store: EngineStore, wanted: _Wanted) -> Finished | None:
+        for plan, record in store.elsewhere(wanted.name, wanted.part.precision):
+            if self._fits(store, plan, record, wanted):
+                copy = Path(shutil.copyfile(plan, wanted.staging / plan.name))
+                if self._works(copy, wanted):
                     return Finished(store.put(copy, record), record, "copied")
         return None
 
-    def _fits(
-        self,
-        store: EngineStore,
-        plan: Path,
-        record: EngineRecord,
-        part: Submodule,
-        shapes: Profile,
-    ) -> bool:
+    def _fits(self, store: EngineStore, plan: Path, record: EngineRecord, wanted: _Wanted) -> bool:
         """Whether a build would come to this engine, and the plan is the one that was recorded."""
         same = (
-            record.onnx_sha256 == self._bundle.manifest.files[part.file].sha256
+            record.onnx_sha256 == wanted.digest
             and record.fingerprint == store.fingerprint
-            and record.precision_asked == part.precision
-            and record.profile == {name: _lists(three) for name, three in shapes.items()}
+            and record.precision_asked == wanted.part.precision
+            and record.profile == wanted.profile
             and RULES in record.flags
             and (self._options.allow_fallback or not record.fell_back)
         )
         return same and plan.is_file() and file_digest(plan) == record.plan_sha256
 
-    def _built(
-        self, store: EngineStore, name: str, part: Submodule, shapes: Profile, staging: Path
-    ) -> Finished:
-        options, plan = self._options, staging / store.plan(name, part.precision).name
-        graph = self._bundle.folder.absolute() / part.file
-        digest = self._bundle.manifest.files[part.file].sha256
+    def _works(self, plan: Path, wanted: _Wanted) -> bool:
+        why = wanted.trial.why_unfit(plan)
+        if why:
+            self._tell(f"{wanted.name}: the engine of an earlier build is left out: {why}")
+        return not why
+
+    def _check_memory(self, probed: Probed, part: Submodule) -> None:
+        require_memory(
+            self._bundle.manifest.files[part.file].size_bytes,
+            self._options.workspace_bytes,
+            host_free=machine.memory_bytes()[1],
+            device_free=probed.free_bytes,
+        )
+
+    def _built(self, store: EngineStore, wanted: _Wanted) -> Finished:
+        options, name, part = self._options, wanted.name, wanted.part
+        plan = wanted.staging / store.plan(name, part.precision).name
         job = BuildJob(
             submodule=name,
-            graph=graph,
-            graph_sha256=digest,
+            graph=self._bundle.folder.absolute() / part.file,
+            graph_sha256=wanted.digest,
             inputs=part.inputs,
             outputs=part.outputs,
-            profile=shapes,
+            profile=wanted.shapes,
             workspace_bytes=options.workspace_bytes,
             out=plan,
             timing_cache=store.timing_cache,
@@ -195,15 +230,14 @@ class BundleBuilder:
         built = Built.model_validate(self._child.do("build", job, self._watch(name)))
         for note in built.notes:
             self._warn(note)
-        parity = self._parity(name, part, shapes, plan, staging)
-        require_parity(name, part.precision, parity)
+        parity = wanted.trial.require_parity(plan)
         record = EngineRecord(
             submodule=name,
             plan_sha256=file_digest(plan),
             plan_bytes=plan.stat().st_size,
-            onnx_sha256=digest,
+            onnx_sha256=wanted.digest,
             fingerprint=store.fingerprint,
-            profile={name: _lists(three) for name, three in shapes.items()},
+            profile=wanted.profile,
             flags=(*built.flags, RULES),
             precision_asked=part.precision,
             precision_found=built.precision_found,
@@ -216,36 +250,6 @@ class BundleBuilder:
         )
         return Finished(store.put(plan, record), record, "built")
 
-    def _parity(
-        self, name: str, part: Submodule, shapes: Profile, plan: Path, staging: Path
-    ) -> list[EngineParity]:
-        tried = cases(self._bundle, name, part, shapes)
-        feeds, out = staging / "feeds.npz", staging / "outputs.npz"
-        arrays: dict[str, Any] = {
-            f"{case}/{key}": values
-            for case, given in tried.items()
-            for key, values in given.items()
-        }
-        np.savez(feeds, **arrays)
-        job = RunJob(
-            submodule=name,
-            plan=plan,
-            inputs=part.inputs,
-            outputs=part.outputs,
-            feeds=feeds,
-            out=out,
-            cases=tuple(tried),
-            device=self._options.device,
-        )
-        self._child.do("run", job, self._watch(name))
-        found: list[EngineParity] = []
-        with np.load(out, allow_pickle=False) as archive:
-            for case, given in tried.items():
-                want = reference(self._bundle.folder / part.file, part, given)
-                got = {key: archive[f"{case}/{key}"] for key in want}
-                found += measure_parity(case, want, got)
-        return found
-
     def _watch(self, name: str) -> Watch:
         def watch(seconds: float, progress: Progress) -> None:
             steps = f", {progress.phase} {progress.done}/{progress.of}" if progress.phase else ""
@@ -256,12 +260,6 @@ class BundleBuilder:
     def _warn(self, warning: str) -> None:
         self._warnings.append(warning)
         self._tell(f"Warning: {warning}")
-
-
-def _lists(three: tuple[Shape, Shape, Shape]) -> tuple[list[int], list[int], list[int]]:
-    """As the side-car has shapes."""
-    least, usual, largest = three
-    return list(least), list(usual), list(largest)
 
 
 def _line(name: str, finished: Finished) -> str:

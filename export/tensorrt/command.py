@@ -41,6 +41,11 @@ _path = click.Path(path_type=Path)
     "--device", type=click.IntRange(0), default=0, show_default=True, help="Number of the GPU."
 )
 @click.option(
+    "--rebuild",
+    is_flag=True,
+    help="Build also the engines that are there and fit, as after another --workspace-mib.",
+)
+@click.option(
     "--allow-untested",
     is_flag=True,
     help="Build with a release of TensorRT that is not supported or known to fail.",
@@ -58,15 +63,16 @@ def build(
     workspace_mib: int,
     timing_cache: Path | None,
     device: int,
+    rebuild: bool,
     allow_untested: bool,
     allow_fallback: bool,
     as_json: bool,
 ) -> None:
     """Build TensorRT engines of BUNDLE (default: the bundle in use) on this machine's GPU.
 
-    Takes minutes on a Jetson. Engines that are there and fit are kept, so that an interrupted
-    build goes on where it stopped. Each is inspected for the precision asked for and compared with
-    ONNX Runtime before it counts.
+    Takes minutes on a Jetson. Engines that are there, fit and still compute what their graphs say
+    are kept, so that an interrupted build goes on where it stopped. Each new one is inspected for
+    the precision asked for and compared with ONNX Runtime before it counts.
     """
     from export.tensorrt.build_report import BuildOptions
     from export.tensorrt.bundle_builder import BundleBuilder
@@ -82,6 +88,7 @@ def build(
         workspace_bytes=workspace_mib * MIB,
         timing_cache=timing_cache,
         device=device,
+        rebuild=rebuild,
         allow_untested=allow_untested,
         allow_fallback=allow_fallback,
     )

@@ -105,14 +105,18 @@ def install(
 
     Files that an installed bundle has already are not copied again and need not be in DIR. Until
     the last moment, and after any failure, the old bundle stays in use. Commands that run already
-    keep the bundle that they began with.
+    keep the bundle that they began with. The oldest bundles beyond --keep are removed, with their
+    TensorRT engines.
     """
     from runtime.bundle.install import install_bundle
     from runtime.bundle.keys import trusted_keys
     from runtime.bundle.signature import Trust
+    from runtime.engines.engine_store import remove_engines
+    from runtime.home import engines_folder
 
     trust = Trust(trusted_keys(keys), required=not allow_unsigned)
     done = install_bundle(source, _store(), trust, allow_downgrade=allow_downgrade, keep=keep)
+    remove_engines(engines_folder(), done.removed)
     if as_json:
         print_json(_installation(done))
         return

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ from runtime.engines.cuda.question import Gpu
 from runtime.engines.fingerprint import EngineRecord, Fingerprint, read_record, side_car
 from runtime.engines.ownership import why_unsafe
 from runtime.errors import EngineError
+from runtime.lock import FileLock
 
 LOCK: Final = "build.lock"
 
@@ -103,6 +105,33 @@ class EngineStore:
         sync(self.folder)
         write_durably(side_car(place), (record.model_dump_json(indent=2) + "\n").encode())
         return place
+
+
+def remove_engines(root: Path, bundles: Iterable[str]) -> None:
+    """Remove the engines of bundles that were given up, for all machines; what cannot be, stays.
+
+    A bundle whose engines are being built is passed over.
+
+    Args:
+        root: the folder of all engines.
+        bundles: their digests.
+    """
+    for place in (root / bundle for bundle in bundles):
+        if place.is_symlink():
+            continue
+        for folder in place.glob("*"):
+            if folder.is_dir() and not folder.is_symlink():
+                _remove(folder)
+        with suppress(OSError):  # there is none, or something is left
+            place.rmdir()
+
+
+def _remove(folder: Path) -> None:
+    lock = FileLock(folder / LOCK)
+    with suppress(OSError):
+        if lock.acquire():
+            shutil.rmtree(folder)
+    lock.release()
 
 
 def _is_own(place: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -24,6 +25,7 @@ from runtime.errors import BuildError, GpuError, StorageError
 from runtime.lock import FileLock
 from tests.export.conftest import Exported
 from tests.export.tensorrt.conftest import ORIN, InProcess
+from tests.runtime.engines.fake_tensorrt import MAGIC
 
 Make = Callable[..., tuple[BundleBuilder, InProcess, list[str]]]
 
@@ -92,7 +94,7 @@ def test_a_second_build_keeps_all(builder: Make) -> None:
     build, child, said = builder()
     again = build.build()
     assert [one.outcome for one in again.engines] == ["kept"] * 5
-    assert child.jobs == [("probe", "")]
+    assert child.jobs == [("probe", ""), *(("run", name) for name in SUBMODULES)]
     assert [one.record for one in again.engines] == [one.record for one in first.engines]
     assert any("frame_encoder: kept" in line for line in said)
 
@@ -116,6 +118,58 @@ def test_an_engine_that_does_not_fit_is_built_again(
     build.build()
     assert child.built == (list(SUBMODULES) if spoil == "rules" else ["reranker"])
     assert read_record(plan).plan_sha256 == hashlib.sha256(plan.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("fault", ["scale", "refuse"])
+def test_an_engine_that_has_gone_wrong_is_built_again_though_its_record_fits(
+    builder: Make, fault: str
+) -> None:
+    """As a device finds in its self-test, or when it loads the plan, and then asks for a build."""
+    plan = builder()[0].build().engines[2].plan
+    _spoil(plan, **{fault: 3.0})
+    build, child, said = builder()
+    report = build.build()
+    assert [one.outcome for one in report.engines] == ["kept", "kept", "built", "kept", "kept"]
+    assert child.built == ["query_head"]
+    assert any("query_head: the engine of an earlier build is left out" in line for line in said)
+    assert builder()[0].build().engines[2].outcome == "kept"
+
+
+def test_a_device_without_memory_does_not_cost_the_engines(builder: Make) -> None:
+    plans = [one.plan for one in builder()[0].build().engines]
+    before = [plan.read_bytes() for plan in plans]
+    build, child, _ = builder(child=InProcess(capacity=1000))
+    with pytest.raises(GpuError) as caught:
+        build.build()
+    assert caught.value.reason == "out-of-memory"
+    assert child.jobs[-1] == ("run", "frame_encoder")
+    assert [plan.read_bytes() for plan in plans] == before
+
+
+def test_all_is_built_again_if_asked(builder: Make) -> None:
+    builder()[0].build()
+    build, child, _ = builder(rebuild=True)
+    assert {one.outcome for one in build.build().engines} == {"built"}
+    assert child.built == list(SUBMODULES)
+
+
+def test_memory_is_asked_for_where_something_is_built(
+    builder: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder()[0].build()
+    monkeypatch.setattr(bundle_builder.machine, "memory_bytes", lambda: (8 << 30, 1 << 20))
+    assert {one.outcome for one in builder()[0].build().engines} == {"kept"}
+    with pytest.raises(BuildError, match="too little memory"):
+        builder(rebuild=True)[0].build()
+
+
+def _spoil(plan: Path, **header: Any) -> None:
+    """An engine that does otherwise than when it was built, with a record that fits."""
+    head, _, onnx = plan.read_bytes().removeprefix(MAGIC).partition(b"\n")
+    plan.write_bytes(MAGIC + json.dumps({**json.loads(head), **header}).encode() + b"\n" + onnx)
+    digest = hashlib.sha256(plan.read_bytes()).hexdigest()
+    record = read_record(plan).model_copy(update={"plan_sha256": digest})
+    side_car(plan).write_text(record.model_dump_json())
 
 
 def test_another_machine_gets_engines_of_its_own(
@@ -151,12 +205,13 @@ def test_a_bundle_with_the_same_graphs_copies_the_engines(
 ) -> None:
     """As `sgmn calibrate` makes: another manifest, the same ONNX files."""
     first = builder()[0].build()
+    _spoil(first.engines[3].plan, scale=3.0)
     copy = Path(shutil.copytree(bundle.folder, tmp_path / "copy"))
     seal(copy, bundle.manifest.model_copy(update={"version": "9"}))
     build, child, _ = builder(of=open_bundle(copy))
     report = build.build()
-    assert [one.outcome for one in report.engines] == ["copied"] * 5
-    assert child.built == []
+    assert [one.outcome for one in report.engines] == [*["copied"] * 3, "built", "copied"]
+    assert child.built == ["item_head"]
     assert report.folder != first.folder
     assert all(one.plan.exists() and side_car(one.plan).exists() for one in report.engines)
 

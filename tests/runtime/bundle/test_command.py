@@ -17,7 +17,7 @@ from runtime.bundle.signature import sign_bundle
 from runtime.commands import bundle_making
 from runtime.commands.bundle import bundle
 from runtime.errors import BundleError, SignatureError, UsageError
-from runtime.home import bundles_folder, keys_folder
+from runtime.home import bundles_folder, engines_folder, keys_folder
 from tests.runtime.bundle.conftest import make_bundle
 from tests.runtime.bundle.signing import STRANGER, passes
 from tests.runtime.running import run_sgmn
@@ -118,8 +118,12 @@ def test_the_whole_life(tmp_path: Path, key: Path) -> None:
     assert [row["version"] for row in found["bundles"][1:]] == ["1.0", "1.1"]
     assert [row["in_use"] for row in found["bundles"]] == [False, True, False]
     assert said("rollback")["current"] is None
+    engines = [engines_folder() / one["digest"] / "machine" for one in (first, second)]
+    for folder in engines:
+        folder.mkdir(parents=True)
     again = said("install", tmp_path / "1.0", "--allow-downgrade", "--keep", "2")
     assert again["removed"] == [second["digest"]]
+    assert [folder.exists() for folder in engines] == [True, False]
 
 
 def test_install_for_people(tmp_path: Path, key: Path) -> None:

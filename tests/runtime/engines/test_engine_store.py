@@ -10,9 +10,10 @@ import pytest
 
 from runtime import machine
 from runtime.engines.cuda.question import Gpu
-from runtime.engines.engine_store import EngineStore, fingerprint_here
+from runtime.engines.engine_store import EngineStore, fingerprint_here, remove_engines
 from runtime.engines.fingerprint import EngineRecord, Fingerprint, side_car
 from runtime.errors import EngineError
+from runtime.lock import FileLock
 
 HERE = Fingerprint(
     tensorrt="10.3.0",
@@ -151,3 +152,47 @@ def test_the_fingerprint_names_this_machine() -> None:
     assert (found.gpu, found.compute_capability, found.cuda) == (gpu.name, "9.0", "13.0")
     assert found.platform == f"linux-{os.uname().machine}"
     assert found.key() == f"trt10.16.1-sm9.0-NVIDIA_H100_80GB_HBM3-{found.platform}"
+
+
+def _stores(root: Path, *bundles: str) -> list[EngineStore]:
+    """With an engine for each of two machines."""
+    made = []
+    for bundle in bundles:
+        for here in (HERE, HERE.model_copy(update={"tensorrt": "11.4.0"})):
+            store = EngineStore(root, bundle * 64, here)
+            store.folder.mkdir(parents=True)
+            _put(store, b"plan")
+            made.append(store)
+    return made
+
+
+def test_engines_go_with_their_bundle_and_no_others(tmp_path: Path) -> None:
+    gone, other = _stores(tmp_path, "a"), _stores(tmp_path, "b")
+    other[0].timing_cache.parent.mkdir()
+    other[0].timing_cache.write_bytes(b"timings")
+    remove_engines(tmp_path, ["a" * 64, "c" * 64])
+    assert not gone[0].folder.parent.exists()
+    assert all(store.record("reranker", "fp16") for store in other)
+    assert other[0].timing_cache.exists()
+
+
+def test_engines_that_are_being_built_stay(tmp_path: Path) -> None:
+    building, old = _stores(tmp_path, "a")
+    lock = FileLock(building.lock)
+    assert lock.acquire()
+    remove_engines(tmp_path, ["a" * 64])
+    assert building.record("reranker", "fp16")
+    assert not old.folder.exists()
+    lock.release()
+    remove_engines(tmp_path, ["a" * 64])
+    assert not building.folder.parent.exists()
+
+
+def test_nothing_is_removed_behind_a_link(tmp_path: Path) -> None:
+    (store,) = _stores(tmp_path / "elsewhere", "a")[:1]
+    root = tmp_path / "engines"
+    (root / ("b" * 64)).mkdir(parents=True)
+    (root / ("b" * 64) / "machine").symlink_to(store.folder)
+    (root / ("a" * 64)).symlink_to(store.folder.parent)
+    remove_engines(root, ["a" * 64, "b" * 64])
+    assert store.record("reranker", "fp16")
