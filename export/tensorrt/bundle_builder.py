@@ -15,7 +15,7 @@ from export.tensorrt.memory import require_memory
 from export.tensorrt.profiles import Profile, profile
 from export.tensorrt.trial import Trial
 from export.tensorrt.versions import check_version
-from export.tensorrt.workplace import STAGING, prepared
+from export.tensorrt.workplace import STAGING, require_room, workplace
 from runtime import machine
 from runtime.bundle.files import file_digest
 from runtime.bundle.manifest import SUBMODULES, Submodule
@@ -99,12 +99,9 @@ class BundleBuilder:
         ):
             self._warn(warning)
         fingerprint = fingerprint_here(gpu, probed.tensorrt)
-        store = EngineStore(self._options.out, self._bundle.digest, fingerprint)
-        lock = prepared(store, self._sizes(graphs))
-        try:
+        store = EngineStore(self._options.out.absolute(), self._bundle.digest, fingerprint)
+        with workplace(store):
             engines = tuple(self._engine(store, name, graphs[name], probed) for name in SUBMODULES)
-        finally:
-            lock.release()
         return BuildReport(
             gpu,
             probed.tensorrt,
@@ -136,9 +133,6 @@ class BundleBuilder:
         job = ProbeJob(device=self._options.device)
         return Probed.model_validate(self._child.do("probe", job, _silent))
 
-    def _sizes(self, graphs: dict[str, Submodule]) -> list[int]:
-        return [self._bundle.manifest.files[part.file].size_bytes for part in graphs.values()]
-
     def _engine(self, store: EngineStore, name: str, part: Submodule, probed: Probed) -> Finished:
         with tempfile.TemporaryDirectory(prefix=STAGING, dir=store.folder) as staging:
             wanted = self._wanted(name, part, Path(staging))
@@ -146,7 +140,7 @@ class BundleBuilder:
             if not self._options.rebuild:
                 found = self._kept(store, wanted) or self._copied(store, wanted)
             if found is None:
-                self._check_memory(probed, part)
+                self._require_room(store, probed, part)
                 found = self._built(store, wanted)
         self._tell(_line(name, found))
         return found
@@ -202,13 +196,15 @@ class BundleBuilder:
             self._tell(f"{wanted.name}: the engine of an earlier build is left out: {why}")
         return not why
 
-    def _check_memory(self, probed: Probed, part: Submodule) -> None:
+    def _require_room(self, store: EngineStore, probed: Probed, part: Submodule) -> None:
+        size = self._bundle.manifest.files[part.file].size_bytes
         require_memory(
-            self._bundle.manifest.files[part.file].size_bytes,
+            size,
             self._options.workspace_bytes,
             host_free=machine.memory_bytes()[1],
             device_free=probed.free_bytes,
         )
+        require_room(store, size)
 
     def _built(self, store: EngineStore, wanted: _Wanted) -> Finished:
         options, name, part = self._options, wanted.name, wanted.part

@@ -83,7 +83,7 @@ def build(
 
     opened = open_bundle(bundle or bundle_in_use())
     options = BuildOptions(
-        out=(out or engines_folder()).absolute(),
+        out=out or engines_folder(),
         exact=precision == "fp32",
         workspace_bytes=workspace_mib * MIB,
         timing_cache=timing_cache,

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from export.tensorrt.memory import MIB
 from runtime.engines.engine_store import EngineStore
 from runtime.errors import BuildError, StorageError
+from runtime.home import HOME_VARIABLE
 from runtime.lock import FileLock
 
 STAGING = ".building-"
 """Beginning of the names of folders that a build removes at its end."""
 
 
-def prepared(store: EngineStore, sizes: list[int]) -> FileLock:
-    """Make the folder, take its lock and clear it, before minutes are spent.
-
-    Args:
-        store: of the engines.
-        sizes: of the graphs in bytes.
-
-    Returns:
-        The lock, held.
+@contextmanager
+def workplace(store: EngineStore) -> Iterator[None]:
+    """Make the folder, hold its lock, and clear it of what a killed build left.
 
     Raises:
         BuildError: another build is running.
-        StorageError: it cannot be written, or the disk has no room.
+        StorageError: it cannot be written, or the disk is full, now or while it is held.
     """
     lock = FileLock(store.lock)
     try:
-        # Nobody else may write there, whatever the umask: a plan is code. A kiosk that is another
-        # user than the builder reads.
-        for folder in (*_above(store), store.folder, store.timing_cache.parent):
-            folder.mkdir(mode=0o755, exist_ok=True)
+        _make_folders(store)
         if not lock.acquire():
             raise BuildError(
                 "these engines are being built already",
@@ -42,30 +36,36 @@ def prepared(store: EngineStore, sizes: list[int]) -> FileLock:
             )
         for left in store.folder.glob(STAGING + "*"):
             shutil.rmtree(left)
-        _require_room(store, 2 * sum(sizes))
+        yield
     except OSError as error:
-        lock.release()
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise StorageError(
             f"engines cannot be written to {store.folder}",
             why=str(error.strerror or error),
-            fix="name another folder with --out, or set SGMN_HOME",
+            fix=("free some space" if full else f"set {HOME_VARIABLE}")
+            + ", or name another folder with --out",
         ) from error
-    except BaseException:
+    finally:
         lock.release()
-        raise
-    return lock
 
 
-def _above(store: EngineStore) -> list[Path]:
-    """Folders that have to be there first, from the top on."""
-    return [place for place in reversed(store.folder.parents) if not place.exists()]
+def require_room(store: EngineStore, graph_bytes: int) -> None:
+    """Refuse to begin a build whose engine the disk cannot take, beside the old one.
 
-
-def _require_room(store: EngineStore, needed: int) -> None:
-    free = shutil.disk_usage(store.folder).free
+    Raises:
+        StorageError: there is less room than an engine needs at least.
+    """
+    free, needed = shutil.disk_usage(store.folder).free, 2 * graph_bytes
     if free < needed:
         raise StorageError(
             f"engines cannot be written to {store.folder}",
-            why=f"{free // MIB} MiB are free, {needed // MIB} MiB are needed",
+            why=f"{free // MIB} MiB are free, {-(-needed // MIB)} MiB are needed",
             fix="free some space, or name another folder with --out",
         )
+
+
+def _make_folders(store: EngineStore) -> None:
+    """Nobody else may write there, whatever the umask: a plan is code. Any user's kiosk reads."""
+    missing = [place for place in reversed(store.folder.parents) if not place.exists()]
+    for folder in (*missing, store.folder, store.timing_cache.parent):
+        folder.mkdir(mode=0o755, exist_ok=True)

@@ -87,7 +87,7 @@ class EngineStore:
     def put(self, built: Path, record: EngineRecord) -> Path:
         """Give a finished plan its place, and its record.
 
-        A power cut leaves the old engine, the new one, or none that counts.
+        A full disk leaves the old engine; a power cut leaves it, the new one, or none that counts.
 
         Args:
             built: the plan, in a folder within this one; it is moved.
@@ -98,12 +98,14 @@ class EngineStore:
         """
         place = self.plan(record.submodule, record.precision_asked)
         sync(built)
+        write_durably(side_car(built), (record.model_dump_json(indent=2) + "\n").encode())
         # Without its old record first: the new plan must never stand beside it.
         side_car(place).unlink(missing_ok=True)
         sync(self.folder)
         built.replace(place)
         sync(self.folder)
-        write_durably(side_car(place), (record.model_dump_json(indent=2) + "\n").encode())
+        side_car(built).replace(side_car(place))
+        sync(self.folder)
         return place
 
 

@@ -153,13 +153,18 @@ def test_all_is_built_again_if_asked(builder: Make) -> None:
     assert child.built == list(SUBMODULES)
 
 
-def test_memory_is_asked_for_where_something_is_built(
+def test_room_is_asked_for_where_something_is_built(
     builder: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     builder()[0].build()
-    monkeypatch.setattr(bundle_builder.machine, "memory_bytes", lambda: (8 << 30, 1 << 20))
-    assert {one.outcome for one in builder()[0].build().engines} == {"kept"}
-    with pytest.raises(BuildError, match="too little memory"):
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage)
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle_builder.machine, "memory_bytes", lambda: (8 << 30, 1 << 20))
+        assert {one.outcome for one in builder()[0].build().engines} == {"kept"}
+        with pytest.raises(BuildError, match="too little memory"):
+            builder(rebuild=True)[0].build()
+    with pytest.raises(StorageError, match="MiB are free"):
         builder(rebuild=True)[0].build()
 
 
@@ -363,24 +368,26 @@ def test_a_disk_without_room_is_told_before_anything_is_built(
     assert child.built == []
 
 
-def test_a_disk_that_fills_up_leaves_no_engine_that_counts(
-    builder: Make, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fills", ["record", "inputs"])
+def test_a_disk_that_fills_up_leaves_the_old_engines(
+    builder: Make, fills: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = builder()[0].build().folder
-    for plan in folder.glob("*.plan"):
-        side_car(plan).unlink()
+    first = builder()[0].build()
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, *data: Any, **more: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr("runtime.engines.engine_store.write_durably", full)
-        with pytest.raises(OSError, match="No space left"):
-            builder()[0].build()
-    assert not list(folder.glob("*.plan.json"))
-    build, child, _ = builder()
-    build.build()
-    assert child.built == list(SUBMODULES)
+        write = {"record": "runtime.engines.engine_store.write_durably", "inputs": "numpy.savez"}
+        patch.setattr(write[fills], full)
+        with pytest.raises(StorageError, match="cannot be written") as caught:
+            builder(rebuild=True)[0].build()
+    assert "No space left" in caught.value.why
+    assert "free some space" in caught.value.fix
+    assert not list(first.folder.glob(".building-*"))
+    again = builder()[0].build()
+    assert [one.outcome for one in again.engines] == ["kept"] * 5
+    assert [one.record for one in again.engines] == [one.record for one in first.engines]
 
 
 def test_no_device_means_no_tensorrt(builder: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -75,20 +76,36 @@ def test_a_plan_without_a_record_does_not_count(store: EngineStore) -> None:
     assert store.record("reranker", "fp16") is None
 
 
-def test_the_old_record_never_stands_beside_a_new_plan(
+def test_a_record_never_stands_beside_another_plan(
     store: EngineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _put(store, b"old")
     seen = []
 
-    def watched(path: Path, data: bytes) -> None:
+    def watched(place: Path) -> None:
+        """What a power cut would leave if nothing after this got to the disk."""
         plan = store.plan("reranker", "fp16").read_bytes()
-        seen.append((path.name, store.record("reranker", "fp16"), plan))
-        path.write_bytes(data)
+        seen.append((store.record("reranker", "fp16"), plan))
 
-    monkeypatch.setattr("runtime.engines.engine_store.write_durably", watched)
+    monkeypatch.setattr("runtime.engines.engine_store.sync", watched)
     _put(store, b"new")
-    assert seen == [("reranker.fp16.plan.json", None, b"new")]
+    old, new = _record(b"old"), _record(b"new")
+    assert seen == [(old, b"old"), (None, b"old"), (None, b"new"), (new, b"new")]
+
+
+def test_a_full_disk_leaves_the_old_engine(
+    store: EngineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(store, b"old")
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("runtime.engines.engine_store.write_durably", full)
+    with pytest.raises(OSError, match="No space left"):
+        _put(store, b"new")
+    assert store.record("reranker", "fp16") == _record(b"old")
+    assert store.plan("reranker", "fp16").read_bytes() == b"old"
 
 
 def test_a_plan_that_cannot_be_moved_leaves_none_that_counts(store: EngineStore) -> None:
