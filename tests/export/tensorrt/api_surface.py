@@ -3,8 +3,8 @@ engine, with everything that the program takes from TensorRT held against its re
 
 The program sees the real module: its enumerations, and its classes where it makes subclasses of
 them. Objects that would need the libraries are those of the fakes, wrapped: every attribute must
-be one of the real class, and every call must fit the real signature. Prints, as JSON, what was
-used.
+be one of the real class, and every call must fit the real signature, types of arguments included.
+Prints, as JSON, what was used.
 """
 
 from __future__ import annotations
@@ -56,12 +56,30 @@ class Surface:
 
 
 def _takes(signature: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    parts = re.split(r", (?=\w+: )", signature)[1:]
-    names = [part.partition(":")[0] for part in parts]
-    needed = {n for n, part in zip(names, parts, strict=True) if " = " not in part}
-    given = [*names[: len(arguments)], *named]
-    fits = len(arguments) <= len(names) and len(given) == len(set(given))
-    return fits and needed <= set(given) <= set(names)
+    parts = [part.partition(": ") for part in re.split(r", (?=\w+: )", signature)[1:]]
+    kinds = {name: kind.partition(" = ")[0] for name, _, kind in parts}
+    needed = {name for name, _, kind in parts if " = " not in kind}
+    given = dict(zip(kinds, arguments, strict=False))
+    fits = len(arguments) <= len(kinds) and not given.keys() & named.keys()
+    given |= named
+    return (
+        fits
+        and needed <= given.keys() <= kinds.keys()
+        and all(is_of(value, kinds[name]) for name, value in given.items())
+    )
+
+
+def is_of(value: Any, told: str) -> bool:
+    """Whether a value is of a type as pybind11 writes it, e.g. ``tensorrt.DataType``."""
+    kind = told.rpartition(".")[2]
+    if kind in ("int", "SupportsInt"):
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind in ("buffer", "Buffer"):
+        return isinstance(value, bytes)
+    if kind in ("Dims", "tuple", "list"):
+        return isinstance(value, (tuple, list)) and all(isinstance(size, int) for size in value)
+    real = value._kind if isinstance(value, Checked) else type(value)
+    return kind in {one.__name__ for one in real.__mro__}
 
 
 class Checked:
@@ -92,6 +110,9 @@ class Checked:
         member = self._surface.member(self._kind, name)
         if not isinstance(member, property) or member.fset is None:
             raise SurfaceError(f"{self._kind.__name__}.{name} cannot be set")
+        kind = re.search(r"arg1: ([\w.:]+)", str(member.fset.__doc__))
+        if kind is None or not is_of(value, kind[1]):
+            raise SurfaceError(f"{self._kind.__name__}.{name} cannot be {value!r}")
         setattr(self._inner, name, unwrap(value))
 
 

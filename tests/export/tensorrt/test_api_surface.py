@@ -139,10 +139,14 @@ def test_layers_are_read_one_by_one_with_what_the_release_has(
     [
         ("trt.BuilderFlag.NO_SUCH", "BuilderFlag has no NO_SUCH"),
         ("trt.NoSuch", "tensorrt has no NoSuch"),
-        ("trt.Builder(None).no_such", "Builder has no no_such"),
-        ("trt.Builder(None, 1)", "__init__ does not take"),
-        ("trt.Builder(None).create_network(flag=1)", "create_network does not take"),
-        ("setattr(trt.Builder(None), 'logger', 1)", "Builder.logger cannot be set"),
+        ("builder.no_such", "Builder has no no_such"),
+        ("trt.Builder(logger, 1)", "__init__ does not take"),
+        ("trt.Builder(None)", "__init__ does not take"),
+        ("builder.create_network(flag=1)", "create_network does not take"),
+        ("builder.create_network('1')", "create_network does not take"),
+        ("config.set_flag(trt.DataType.FLOAT)", "set_flag does not take"),
+        ("setattr(builder, 'logger', logger)", "Builder.logger cannot be set"),
+        ("setattr(config, 'profiling_verbosity', 1)", "profiling_verbosity cannot be 1"),
     ],
 )
 def test_a_wrong_name_would_be_found(release: Any, code: str, said: str) -> None:
@@ -153,6 +157,10 @@ def test_a_wrong_name_would_be_found(release: Any, code: str, said: str) -> None
         "real = importlib.import_module('tensorrt_bindings.tensorrt')\n"
         "cuda = FakeCuda(); cuda.open()\n"
         f"trt = Module(Surface(real), FakeBuilding(cuda, '{version}'))\n"
+        "start = lambda made: real.ILogger.__init__(made)\n"
+        "logger = type('Logger', (real.ILogger,), {'__init__': start})()\n"
+        "builder = trt.Builder(logger)\n"
+        "config = builder.create_builder_config()\n"
         f"try:\n    {code}\nexcept SurfaceError as error:\n    print(error)\n"
     )
     done = subprocess.run(
