@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
 Provider = Literal["auto", "tensorrt", "cpu", "cuda", "ort-tensorrt"]
@@ -25,15 +24,11 @@ class EngineSettings:
         fallback: whether the processor may run what the provider cannot: all of the network where
             there are no engines, or single operations that ONNX Runtime's providers lack. What it
             runs is told in any case (`runtime.engines.engine.Engine.provider`).
-        device: number of the GPU.
-        cache: where TensorRT keeps what it built; None to build anew at every start.
     """
 
     provider: Provider = "cpu"
     threads: int = 0
     fallback: Fallback = "forbid"
-    device: int = 0
-    cache: Path | None = None
 
     @property
     def tries_engines(self) -> bool:
