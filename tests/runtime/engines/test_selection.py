@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -134,6 +136,12 @@ def _link(bundle: Bundle, gpu: GpuMachine) -> None:
     plan.symlink_to(gpu.folder / "there")
 
 
+def _replace(place: Path) -> None:
+    was_folder = place.is_dir()
+    place.rename(place.with_name("away"))
+    place.write_text("") if was_folder else place.mkdir()
+
+
 def _fails(what: str, error: Exception) -> Change:
     return lambda bundle, gpu: gpu.failing.update({what: error})
 
@@ -172,6 +180,8 @@ BEFORE: list[tuple[str, GpuReason, Change]] = [
     ("others may write a plan", "unsafe-folder", lambda b, g: _plan(g, b).chmod(0o646)),
     ("others may write a record", "unsafe-folder", lambda b, g: side_car(_plan(g, b)).chmod(0o646)),
     ("a plan is a link", "unsafe-folder", _link),
+    ("a file where the folder was", "unreadable", lambda b, g: _replace(g.store(b).folder)),
+    ("a folder where a plan was", "unreadable", lambda b, g: _replace(_plan(g, b))),
     ("three crashes", "crash-loop", _crashed),
 ]  # fmt: skip
 """What is known before any plan is deserialised."""
@@ -321,6 +331,42 @@ def test_a_folder_of_another_user_is_not_trusted(
     selection = choose_engines(bundle, "allow", gpu.machine()).selection
     assert selection.reason == "unsafe-folder"
     assert "belongs to another user" in selection.detail
+
+
+@contextmanager
+def _nobody() -> Iterator[None]:
+    """A user whom permissions hold back, as they do not hold root."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("which", ["root", "bundle", "machine", "plan", "record"])
+def test_engines_that_this_user_may_not_read(bundle: Bundle, which: str) -> None:
+    """As after `sgmn build` by root under a strict umask."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        gpu = GpuMachine(Path(folder))
+        gpu.build(bundle)
+        plan = _plan(gpu, bundle)
+        place = {
+            "root": gpu.engines,
+            "bundle": plan.parents[1],
+            "machine": plan.parent,
+            "plan": plan,
+            "record": side_car(plan),
+        }[which]
+        place.chmod(0)
+        with _nobody():
+            selection = choose_engines(bundle, "allow", gpu.machine()).selection
+        place.chmod(0o755)
+    assert selection.label == "fallback:unreadable"
+    assert "Permission denied" in selection.detail
+    assert str(gpu.engines) in str(selection.fix)
 
 
 def test_a_group_of_one_s_own_may_write(bundle: Bundle, gpu: GpuMachine) -> None:
