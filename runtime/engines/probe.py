@@ -16,6 +16,7 @@ from runtime.bundle.reader import open_bundle
 from runtime.engines.selection import Selection, choose_engines
 from runtime.engines.settings import Fallback
 from runtime.errors import GpuError
+from runtime.home import environment
 from runtime.processes import signal_name
 
 TIMEOUT_S = 120.0
@@ -33,6 +34,7 @@ def probe(bundle: Path, fallback: Fallback) -> Selection:
         done = subprocess.run(
             [sys.executable, "-m", "runtime.engines.probe", str(bundle.absolute()), fallback],
             cwd=_ROOT,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

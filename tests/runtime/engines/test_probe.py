@@ -53,6 +53,18 @@ def test_a_bundle_for_the_processor_needs_no_driver(bundle_folder: Path) -> None
     assert probe(bundle_folder, "allow").label == "fallback:no-graphs"
 
 
+def test_a_relative_home_is_that_of_this_process(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a stand-in for Python that says where it looks."""
+    (tmp_path / "python").write_text("#!/bin/sh\necho $SGMN_HOME >&2; exit 3\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SGMN_HOME", "kept")
+    assert f"({tmp_path / 'kept'})" in probe(bundle.folder, "allow").detail
+
+
 def test_a_crash_takes_only_its_process(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

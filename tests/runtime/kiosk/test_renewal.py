@@ -127,9 +127,17 @@ def test_a_build_that_fails_is_told_once_and_the_kiosk_goes_on(
 def test_engines_that_were_built_for_nothing_are_told(
     serving: Network, gpu: GpuMachine, told: list[str]
 ) -> None:
-    with Renewal(serving, lambda: None, told.append, gpu.machine(), _builds("", gpu)) as renewal:
+    odd = BUILD.replace(".build(bundle)", ".build(bundle, refuse=True)")
+    shown: list[str] = []
+
+    def show() -> None:
+        shown.append(engine_info(serving).selection)
+
+    with Renewal(serving, show, told.append, gpu.machine(), _builds(odd, gpu)) as renewal:
         _until(lambda: renewal.refresh() is None and len(told) > 1)
     assert "cannot be used" in told[1]
+    assert shown == ["fallback:tensorrt"], "why now, not why they were built"
+    assert set(serving.providers.values()) == {"onnxruntime:CPUExecutionProvider"}
 
 
 def test_what_building_does_not_mend_is_not_built(
@@ -183,6 +191,18 @@ def test_a_closed_renewal_leaves_no_process(serving: Network, gpu: GpuMachine) -
     renewal.close()
     assert process.returncode == -signal.SIGTERM
     assert building.told == ""
+
+
+def test_a_build_finds_what_relative_names_mean_here(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bundle.folder.parent)
+    monkeypatch.setenv("SGMN_HOME", "kept")
+    assert build_command(Path("bundle"))[-2] == str(bundle.folder)
+    say = "from runtime.home import home; print(home())"
+    with Rebuild(Path("bundle"), [sys.executable, "-c", say]) as building:
+        assert building.wait() == "done"
+        assert building.told == str(bundle.folder.parent / "kept")
 
 
 def test_a_build_is_this_installation_s_own_command(tmp_path: Path) -> None:
