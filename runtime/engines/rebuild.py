@@ -114,7 +114,8 @@ def _in_words(line: str) -> str:
 
 def build_command(bundle: Path) -> list[str]:
     """``sgmn build`` of this very installation."""
-    return [sys.executable, "-m", "runtime.commands.entry", "build", str(bundle.absolute()), "--json"]
+    program = [sys.executable, "-m", "runtime.commands.entry"]
+    return [*program, "build", str(bundle.absolute()), "--json"]
 
 
 def _politely() -> list[str]:

@@ -132,7 +132,7 @@ def test_a_disk_that_becomes_read_only_does_not_end_what_runs(tmp_path: Path) ->
         assert not CrashGuard(folder).begin()
         settling.settle()
         closing.close()
-        with pytest.raises(OSError, match="Read-only|Permission"):
+        with pytest.raises(OSError, match=r"Read-only|Permission"):
             guard.clear()
     assert guard.clear() == 3
 

@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -386,6 +387,14 @@ def test_crashes_that_cannot_be_counted_are_said(bundle: Bundle, gpu: GpuMachine
     assert choice.selection.label == "tensorrt"
     assert any("cannot be counted" in text for text in choice.selection.warnings)
     choice.engine_set.close()  # type: ignore[union-attr]
+
+
+def test_steps_that_leave_the_gpu_are_said(bundle: Bundle, gpu: GpuMachine) -> None:
+    choice = choose_engines(bundle, "forbid", replace(gpu.machine(), kernels=lambda: None))
+    choice.engine_set.close()  # type: ignore[union-attr]
+    (warning,) = choice.selection.warnings
+    assert "leave the GPU" in warning
+    assert "make native" in warning
 
 
 def _run(choice: Any, times: int) -> None:

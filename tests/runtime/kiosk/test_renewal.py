@@ -14,6 +14,7 @@ import pytest
 
 from runtime.bundle.reader import Bundle
 from runtime.catalog.sqlite_catalog import SqliteCatalog
+from runtime.commands.engines import tell_engines
 from runtime.engines.rebuild import Rebuild, build_command
 from runtime.engines.settings import AUTO, EngineSettings
 from runtime.errors import GpuError
@@ -97,7 +98,8 @@ def test_a_serving_network_takes_the_engines_when_they_are_built(
         renewal.refresh()
     assert adopted == [1]
     assert serving.selection.label == "rebuilt"
-    assert engine_info(serving).selection == "rebuilt"
+    shown = engine_info(serving)
+    assert (shown.selection, shown.fix, shown.warnings) == ("rebuilt", "", ())
     assert set(serving.providers.values()) == {"tensorrt:10.3.0"}
     assert "Building engines meanwhile" in told[0]
     assert "in use" in told[1]
@@ -108,6 +110,22 @@ def test_a_serving_network_takes_the_engines_when_they_are_built(
     with open_network(bundle.folder, STRICT, GpuMachine(gpu.folder).machine()) as again:
         assert again.selection is not None
         assert again.selection.label == "tensorrt"
+
+
+def test_why_not_tensorrt_is_said_on_stderr_and_in_the_status(
+    serving: Network, bundle_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = engine_info(serving)
+    assert shown.selection == "fallback:no-engine"
+    assert "none have been built" in shown.detail
+    assert "sgmn build" in shown.fix
+    tell_engines(serving)
+    said = capsys.readouterr()
+    assert said.err == f"Engines: fallback:no-engine: {shown.detail}. Fix: {shown.fix}\n"
+    assert said.out == ""
+    with open_network(bundle_folder, AUTO) as plain:
+        tell_engines(plain)
+    assert capsys.readouterr().err == "", "a bundle for the processor runs where it is meant to"
 
 
 def test_a_build_that_fails_is_told_once_and_the_kiosk_goes_on(
