@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from runtime.bundle.reader import open_bundle
+from runtime.engines.crash_guard import CRASHES
 from runtime.engines.selection import Selection, choose_engines
 from runtime.engines.settings import Fallback
 from runtime.errors import GpuError
@@ -57,7 +58,7 @@ def _broken(how: str) -> Selection:
     return Selection(
         "refused",
         "tensorrt",
-        f"loading the engines {how}",
+        f"loading the engines {how}; after {CRASHES} such starts they are left alone",
         "update the NVIDIA driver, then run `sgmn build`",
     )
 
