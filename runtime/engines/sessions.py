@@ -59,7 +59,6 @@ def session_options(settings: EngineSettings) -> onnxruntime.SessionOptions:
     options.log_severity_level = 3
     # Counted here: ONNX Runtime would count cores that a container may not use, and pin to them.
     options.intra_op_num_threads = settings.thread_count
-    options.inter_op_num_threads = 1
     # Waiting threads must not spin: five sessions share the cores with speech and capture.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if settings.provider != "cpu":

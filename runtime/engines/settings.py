@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import Final, Literal
+
+from runtime import machine
 
 Provider = Literal["auto", "tensorrt", "cpu", "cuda", "ort-tensorrt"]
 Fallback = Literal["forbid", "allow"]
@@ -43,7 +44,7 @@ class EngineSettings:
     @property
     def thread_count(self) -> int:
         """Threads of one run, as a number."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or machine.cores()
 
     @property
     def batch(self) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
+from runtime import machine
 from runtime.bundle.manifest import Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.engines import Engine, TensorSpec, sessions
@@ -263,6 +264,25 @@ def test_a_provider_that_fails_in_a_run_is_not_replaced(
     assert capsys.readouterr().out == ""
 
 
+def test_the_provider_of_most_operations_comes_first() -> None:
+    @dataclass
+    class Part:
+        ep_name: str
+        nodes: int
+
+        def get_nodes(self) -> list[int]:
+            return [0] * self.nodes
+
+    class Session:
+        def get_providers(self) -> list[str]:
+            return ["TensorrtExecutionProvider", "CUDAExecutionProvider", CPU]
+
+        def get_provider_graph_assignment_info(self) -> list[Part]:
+            return [Part(CPU, 2), Part("CUDAExecutionProvider", 2), Part(CPU, 1), Part("X", 4)]
+
+    assert sessions.providers_used(Session()) == ["X", CPU, "CUDAExecutionProvider"]
+
+
 def test_an_older_onnx_runtime_tells_what_might_run() -> None:
     class Old:
         def get_providers(self) -> list[str]:
@@ -290,7 +310,7 @@ def test_left_open_there_is_a_thread_for_every_core_this_process_may_use() -> No
         cwd=REPOSITORY,
     )
     assert said.stdout == "1\n"
-    assert ON_PROCESSOR.thread_count == len(os.sched_getaffinity(0))
+    assert ON_PROCESSOR.thread_count == machine.cores()
 
 
 def test_waiting_threads_do_not_spin() -> None:

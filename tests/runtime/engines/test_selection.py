@@ -419,6 +419,17 @@ def test_an_error_of_the_gpu_before_it_settled_counts_as_a_crash(
         assert guard.crashes() == crashes
 
 
+def test_memory_that_runs_short_later_is_no_crash(bundle: Bundle, gpu: GpuMachine) -> None:
+    """As for a catalog that does not fit: the processor searches it."""
+    choice = choose_engines(bundle, "allow", gpu.machine())
+    device = choice.engine_set._device  # type: ignore[union-attr]
+    with pytest.raises(GpuError) as caught:
+        device.call(gpu.cuda.alloc, 1 << 60)
+    assert caught.value.reason == "out-of-memory"
+    choice.engine_set.close()  # type: ignore[union-attr]
+    assert crash_guard(bundle, gpu.machine()).crashes() == 0
+
+
 def test_a_short_run_that_ends_in_order_says_nothing(bundle: Bundle, gpu: GpuMachine) -> None:
     guard = crash_guard(bundle, gpu.machine())
     guard.begin()
