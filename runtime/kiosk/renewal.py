@@ -81,8 +81,14 @@ class Renewal(Openable):
         selection = self._network.selection
         if selection is not None and selection.reason in REBUILT:
             self._tell(f"Building engines meanwhile: {selection.detail}")
-            self._building = self._make_rebuild(self._network.bundle.folder)
-            self._building.open()
+            building = self._make_rebuild(self._network.bundle.folder)
+            try:
+                building.open()
+            except OSError as error:  # no room for a process or a file: the kiosk serves as it is
+                building.close()
+                self._tell(f"Building engines failed: {error}")
+            else:
+                self._building = building
 
     def refresh(self) -> None:
         """Take the engines when they are done; call it between two steps."""

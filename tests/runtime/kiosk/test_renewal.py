@@ -142,6 +142,17 @@ def test_a_build_that_fails_is_told_once_and_the_kiosk_goes_on(
     assert serving.selection.label == "fallback:no-engine"
 
 
+def test_a_build_that_cannot_start_is_told_and_the_kiosk_goes_on(
+    serving: Network, gpu: GpuMachine, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(gpu.folder / "gone"))
+    renewal = Renewal(serving, lambda: None, told.append, gpu.machine(), _builds(SLEEP, gpu))
+    with renewal:
+        renewal.refresh()
+    assert told[1].startswith("Building engines failed: [Errno 2]")
+    assert len(told) == 2
+
+
 def test_engines_that_were_built_for_nothing_are_told(
     serving: Network, gpu: GpuMachine, told: list[str]
 ) -> None:
