@@ -21,6 +21,7 @@ from runtime.engines.settings import AUTO, ON_PROCESSOR, EngineSettings
 from runtime.errors import SgmnError
 
 if TYPE_CHECKING:
+    from runtime.bundle.reader import Bundle
     from runtime.engines.selection import Selection
 
 Status = Literal["ok", "warn", "fail"]
@@ -57,12 +58,14 @@ class Finding:
         status: ok, warn (works, but not as well as it could) or fail.
         detail: what was found.
         fix: what to do about it; None if there is nothing to do.
+        code: of the engines, the outcome for programs, e.g. ``fallback:no-driver``.
     """
 
     check: str
     status: Status
     detail: str
     fix: str | None = None
+    code: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -203,39 +206,59 @@ def check_onnxruntime(engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding
         fix = "install onnxruntime-gpu in place of onnxruntime, or take --provider cpu"
         yield Finding("providers", "fail", f"{asked} is not among {available}", fix)
     elif CPU in available:
-        yield Finding("providers", "ok", f"available: {', '.join(available)}")
+        yield Finding("providers", "ok", f"installed: {', '.join(available)}")
     else:
         install = "pip install --force-reinstall onnxruntime"
         yield Finding("providers", "fail", f"{CPU} is not among {available}", install)
 
 
 def check_bundle(folder: Path, engine: EngineSettings = ON_PROCESSOR) -> Iterator[Finding]:
-    """Every byte of the bundle is what its manifest says, its submodules load, and on what."""
+    """Every byte of the bundle is what its manifest says; then what runs it."""
     from runtime.bundle.reader import open_bundle
-    from runtime.engines.probe import probe
-    from runtime.network import Network
 
     bundle = open_bundle(folder)
     about = bundle.manifest
     detail = f"{about.name} {about.version}, {about.precision}, sha256 {bundle.digest} in {folder}"
     yield Finding("bundle", "ok", detail)
-    with Network.open(folder, engine.without_engines) as network:
+    yield from guarded("network", partial(check_network, bundle, engine))
+    if engine.tries_engines:
+        yield from guarded("engines", partial(check_engines, bundle, engine))
+
+
+def check_network(bundle: Bundle, engine: EngineSettings) -> Iterator[Finding]:
+    """The bundle's submodules load in ONNX Runtime, and on what."""
+    from runtime.network import Network
+
+    with Network.of(bundle, engine.without_engines) as network:
         used = sorted(set(network.providers.values()))
         yield Finding("network", "ok", f"{len(network.providers)} submodules on {', '.join(used)}")
-    if engine.tries_engines:
-        yield engines_finding(probe(folder, engine.fallback), has_gpu=bool(machine.gpus()))
+
+
+def check_engines(bundle: Bundle, engine: EngineSettings) -> Iterator[Finding]:
+    """Whether TensorRT engines would run the bundle."""
+    from runtime.engines.probe import probe
+
+    yield engines_finding(probe(bundle.folder, engine.fallback), has_gpu=bool(machine.gpus()))
 
 
 def engines_finding(selection: Selection, *, has_gpu: bool) -> Finding:
     """Whether TensorRT engines run the network, and whether they could."""
-    detail = f"{selection.label}: {'; '.join((selection.detail, *selection.warnings))}"
+    return Finding(
+        "engines",
+        _engines_status(selection, has_gpu=has_gpu),
+        selection.sentence,
+        selection.fix,
+        selection.label,
+    )
+
+
+def _engines_status(selection: Selection, *, has_gpu: bool) -> Status:
     if selection.outcome == "refused":
-        return Finding("engines", "fail", detail, selection.fix)
+        return "fail"
     # A bundle for the processor, or a machine without a GPU, does what it is meant to.
-    meant = selection.reason == "no-graphs" or not has_gpu
-    if selection.outcome == "fallback":
-        return Finding("engines", "ok" if meant else "warn", detail, selection.fix)
-    return Finding("engines", "warn" if selection.warnings else "ok", detail)
+    if selection.outcome == "fallback" and (selection.reason == "no-graphs" or not has_gpu):
+        return "ok"
+    return "warn" if selection.outcome == "fallback" or selection.warnings else "ok"
 
 
 def check_speech(asked: Path | None) -> Iterator[Finding]:

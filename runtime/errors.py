@@ -154,6 +154,7 @@ GpuReason = Literal[
     "swapped-submodule",
     "damaged",
     "unsafe-folder",
+    "unreadable",
     "out-of-memory",
     "self-test",
     "crash-loop",

@@ -36,6 +36,13 @@ def home() -> Path:
         ) from error
 
 
+def environment() -> dict[str, str]:
+    """Of a child process with another working folder: a relative path names the same folder."""
+    if not os.environ.get(HOME_VARIABLE, "").strip():
+        return dict(os.environ)
+    return {**os.environ, HOME_VARIABLE: str(home())}
+
+
 def bundles_folder() -> Path:
     """Where installed bundles lie, each under its digest; not made here."""
     return home() / "bundles"

@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+CGROUP = Path("/proc/self/cgroup")
+CGROUPS = Path("/sys/fs/cgroup")
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
@@ -30,7 +32,7 @@ class Cpu:
 
     Attributes:
         model: as the kernel names it.
-        cores: those this process may use.
+        cores: as `cores`.
         features: the kernel's flags, e.g. avx2, avx512_vnni, asimddp.
     """
 
@@ -51,7 +53,34 @@ def cpu(cpuinfo: Path = CPUINFO) -> Cpu:
         fields.setdefault(name.strip().lower(), value.strip())
     flags = fields.get("flags") or fields.get("features") or ""
     model = fields.get("model name") or _board() or platform.machine()
-    return Cpu(model, len(os.sched_getaffinity(0)), frozenset(flags.split()))
+    return Cpu(model, cores(), frozenset(flags.split()))
+
+
+def cores(cgroup: Path = CGROUP, cgroups: Path = CGROUPS) -> int:
+    """How many cores this process may use at once, at least 1.
+
+    No more than its affinity mask has, nor than the time that a container (``docker run --cpus``)
+    or a service (``CPUQuota=``) is given: a thread more would stand still for a part of every
+    period. Source: cgroup v2, ``cpu.max``.
+    """
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        lines = cgroup.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return allowed
+    # A group's own quota, and those of all above it.
+    own = [Path(line.removeprefix("0::/")).parts for line in lines if line.startswith("0::/")]
+    groups = [cgroups.joinpath(*parts[:n]) for parts in own for n in range(len(parts) + 1)]
+    return max(1, int(min([allowed, *map(_quota, groups)])))
+
+
+def _quota(group: Path) -> float:
+    """Cores' worth of time that a control group gets; infinite where nothing limits it."""
+    try:
+        time, period = (group / "cpu.max").read_text(encoding="ascii").split()
+        return float(time.replace("max", "inf")) / float(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return float("inf")
 
 
 def memory_bytes(meminfo: Path = MEMINFO) -> tuple[int, int]:

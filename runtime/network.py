@@ -195,15 +195,18 @@ class Network(Closable):
         return None if self._choice is None else self._choice.selection
 
     def adopt(self, choice: Choice) -> None:
-        """Take other engines of the same bundle and close those it has.
+        """Take the outcome of a later selection for the same bundle.
 
-        On the thread that uses the network, between two steps. Chains of the old ones are closed.
+        Its engines replace those of ONNX Runtime, which are closed; where it has none, its reason
+        replaces the old one. On the thread that uses the network, between two steps.
         """
-        if choice.engine_set is None:
-            raise ValueError("there are no engines to adopt")
-        self.close()
-        self._choice, self._batch = choice, GPU_BATCH
-        self._engines = dict(choice.engine_set.engines)
+        if self._choice is not None and self._choice.engine_set is not None:
+            raise ValueError("TensorRT engines run the network already")
+        if choice.engine_set is not None:
+            self.close()
+            self._batch = GPU_BATCH
+            self._engines = dict(choice.engine_set.engines)
+        self._choice = choice
 
     def encode_frames(
         self, images: npt.NDArray[np.uint8], times_s: Sequence[float]

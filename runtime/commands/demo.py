@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runtime.commands.engines import engines_told
+from runtime.commands.engines import engines_told, tell_engines
 from runtime.commands.options import bundle_option, engine_options, speech_model_option
 from runtime.commands.output import json_option, note, print_json, progress, table
 from runtime.commands.speech import NO_MODEL
@@ -102,6 +102,7 @@ def _headless(
 
     with ExitStack() as opened:
         network = opened.enter_context(open_network(bundle, engine))
+        tell_engines(network)
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         recognizer = opened.enter_context(demo_recognizer(model))
         playing = answers(store, Matcher(network, catalog), recognizer)
@@ -138,6 +139,7 @@ def _page(
         if open_browser:
             _open_browser(page.url)
         network = opened.enter_context(open_network(bundle, engine))
+        tell_engines(network)
         catalog = opened.enter_context(demo_catalog(store, network, progress))
         shelf.fill(catalog)
         hub.change(engine=engine_info(network), catalog_items=len(catalog.items()))

@@ -44,7 +44,8 @@ def doctor(
         from runtime.bundle.reader import open_bundle
         from runtime.engines.selection import crash_guard
 
-        note(f"Forgot {crash_guard(open_bundle(folder)).clear()} crashes.")
+        guard = crash_guard(open_bundle(folder))
+        note(f"Forgot {guard.clear()} crashes in {guard.folder}.")
     findings = examine(folder, speech_model, engine)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})

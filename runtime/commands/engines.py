@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runtime.commands.output import note
+
 if TYPE_CHECKING:
     from runtime.network import Network
 
@@ -13,3 +15,11 @@ def engines_told(network: Network) -> dict[str, Any]:
     selection = network.selection
     told = {"label": "asked for by name"} if selection is None else selection.as_dict()
     return {**told, "providers": sorted(set(network.providers.values()))}
+
+
+def tell_engines(network: Network) -> None:
+    """Say on stderr whether TensorRT runs a bundle that was made for it, and why not."""
+    selection = network.selection
+    if selection is not None and selection.reason != "no-graphs":
+        fix = f". Fix: {selection.fix}" if selection.fix else ""
+        note(f"Engines: {selection.sentence}{fix}")

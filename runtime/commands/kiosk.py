@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runtime.commands.engines import tell_engines
 from runtime.commands.options import (
     bundle_option,
     catalog_option,
@@ -107,6 +108,7 @@ def kiosk(
         network = opened.enter_context(
             open_or_build(folder, engine, note) if rebuild else open_network(folder, engine)
         )
+        tell_engines(network)
         catalog = opened.enter_context(SqliteCatalog.open(catalog_folder, network.bundle.digest))
 
         matcher = Matcher(network, catalog)

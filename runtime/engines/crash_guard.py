@@ -10,8 +10,10 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from runtime.bundle.files import open_plain
 from runtime.lifecycle import Closable
 
 CRASHES = 3
@@ -52,17 +54,29 @@ class CrashGuard(Closable):
             descriptor, name = tempfile.mkstemp(prefix=_PREFIX, dir=self._folder)
         except OSError:
             return False
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._held = Path(name), descriptor
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:  # as some network disks say
+            self.close()
+            return False
         return True
 
     def settle(self) -> None:
-        """This start did not crash, and earlier crashes count no more."""
-        self.clear()
+        """This start did not crash, and earlier crashes count no more.
+
+        Where the disk has become read-only meanwhile they stay, and the engines run on.
+        """
+        with suppress(OSError):
+            self.clear()
         self.close()
 
     def clear(self) -> int:
-        """Forget all crashes; returns how many."""
+        """Forget all crashes; returns how many.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
         crashed = self._crashed()
         for file in crashed:
             file.unlink(missing_ok=True)
@@ -81,26 +95,18 @@ class CrashGuard(Closable):
         if held is not None:
             file, descriptor = held
             if not crashed:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):
+                    file.unlink()
             os.close(descriptor)
 
     def _crashed(self) -> list[Path]:
-        try:
-            files = sorted(self._folder.glob(f"{_PREFIX}*"))
-        except OSError:
-            return []
-        return [file for file in files if not _is_held(file)]
+        return [file for file in sorted(self._folder.glob(f"{_PREFIX}*")) if _is_crash(file)]
 
 
-def _is_held(file: Path) -> bool:
+def _is_crash(file: Path) -> bool:
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return True  # gone: it ended in order just now
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+        with open_plain(file) as start:
+            fcntl.flock(start, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # held by its process, ended in order just now, or none of ours
+        return False
+    return True

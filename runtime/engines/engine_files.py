@@ -6,10 +6,12 @@ code, and one that does not fit may crash the process that loads it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.bundle.files import open_plain
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import Bundle
 from runtime.engines.engine_store import EngineStore
@@ -56,10 +58,21 @@ def find_engines(bundle: Bundle, root: Path, here: Fingerprint) -> dict[str, Eng
         GpuError: why they cannot be used.
     """
     store = EngineStore(root, bundle.digest, here)
-    if not any(store.folder.glob("*.plan")):
-        raise _elsewhere(root / bundle.digest, here)
-    _require_safe(root, store.folder)
-    return {name: _engine_file(bundle, name, store) for name in SUBMODULES}
+    try:
+        if not _has_plans(store.folder):
+            raise _elsewhere(root / bundle.digest, here)
+        _require_safe(root, store.folder)
+        return {name: _engine_file(bundle, name, store) for name in SUBMODULES}
+    except OSError as error:
+        raise _unreadable(error, root) from error
+
+
+def _has_plans(folder: Path) -> bool:
+    # Not by a pattern, which finds nothing where nothing may be read.
+    try:
+        return any(name.endswith(".plan") for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _engine_file(bundle: Bundle, name: str, store: EngineStore) -> EngineFile:
@@ -74,6 +87,7 @@ def _engine_file(bundle: Bundle, name: str, store: EngineStore) -> EngineFile:
         )
     for file in (plan, side_car(plan)):
         _require_own(file)
+        open_plain(file).close()
     try:
         record = read_record(plan)
     except EngineError as error:
@@ -140,6 +154,15 @@ def _require_own(place: Path) -> None:
             why=f"{why}, and engines carry code",
             fix=f"remove {place} and run `sgmn build`, as root or the user who runs this",
         )
+
+
+def _unreadable(error: OSError, root: Path) -> GpuError:
+    return GpuError(
+        "the engines cannot be read",
+        reason="unreadable",
+        why=f"{error.filename}: {error.strerror}",
+        fix=f"let the user who runs this read them: `chmod -R a+rX {root}`",
+    )
 
 
 def _unusable(name: str, reason: GpuReason, why: str) -> GpuError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runtime.engines.binding import Binding
 from runtime.engines.engine import Array, TensorSpec, check_feeds
 from runtime.engines.sessions import CPU, NAMES, open_session, providers_used
-from runtime.engines.settings import EngineSettings
+from runtime.engines.settings import EngineSettings, Fallback
 from runtime.engines.submodule import SubmoduleEngine
 from runtime.errors import EngineError
 
@@ -61,17 +62,11 @@ class OnnxRuntimeEngine(SubmoduleEngine):
             return self
         import onnxruntime
 
-        # Asked first: ONNX Runtime itself only warns and takes another provider.
-        self._check_offered(onnxruntime.get_available_providers())
-        try:
-            session = open_session(self._file, self._settings, self._precision)
-        except Exception as error:
-            raise self._error("cannot be loaded", error) from error
-        self._check_offered(session.get_providers()[:1])
+        self._check_installed(onnxruntime.get_available_providers())
+        session = self._load(self._settings.fallback)
         self._check_names(session)
         self._used = providers_used(session)
-        # Elsewhere than on the processor an input is copied when it is bound, so that one array
-        # with new values would be missed.
+        # To another device binding copies as a run without it does.
         if self._asked == CPU:
             self._binding = Binding(session, self._inputs, self._outputs)
         self._session = session
@@ -91,20 +86,41 @@ class OnnxRuntimeEngine(SubmoduleEngine):
             names = [spec.name for spec in self._outputs]
             return dict(zip(names, self._session.run(names, given), strict=True))
         except Exception as error:
-            raise self._error("failed", error) from error
+            raise self._error("failed", error, self._fix) from error
 
     def close(self) -> None:
         """Free the session and its memory."""
         self._session = self._binding = None
 
-    def _check_offered(self, offered: list[str]) -> None:
-        if self._asked not in offered:
+    def _check_installed(self, providers: list[str]) -> None:
+        """ONNX Runtime itself would only warn and take another."""
+        if self._asked not in providers:
             raise EngineError(
                 f"{self._name} would not run on {self._asked}",
-                why=f"ONNX Runtime offers {', '.join(offered)} only",
-                fix="install an ONNX Runtime with that provider (onnxruntime-gpu for an NVIDIA "
-                "GPU), or take --provider cpu",
+                why=f"the ONNX Runtime installed here has {', '.join(providers)} only",
+                fix="install one with that provider (onnxruntime-gpu for an NVIDIA GPU), or take "
+                "--provider cpu",
             )
+
+    def _load(self, fallback: Fallback) -> Any:
+        """A session in which the provider asked for takes part."""
+        settings = replace(self._settings, fallback=fallback)
+        try:
+            session = open_session(self._file, settings, self._precision)
+        except Exception as error:
+            if self._asked == CPU or fallback == "allow":
+                raise self._error("cannot be loaded", error, self._fix) from error
+            # ONNX Runtime says the same of a provider that lacks operations and of one that is not
+            # there. Where the processor may help, only the latter fails.
+            self._load("allow")
+            raise self._error("cannot be loaded", error, self._allow) from error
+        if self._asked not in session.get_providers():
+            raise EngineError(
+                f"{self._name} would not run on {self._asked}",
+                why="its libraries do not load; ONNX Runtime says on stderr which one is missing",
+                fix=self._fix,
+            )
+        return session
 
     def _check_names(self, session: Any) -> None:
         found = {node.name for node in [*session.get_inputs(), *session.get_outputs()]}
@@ -116,15 +132,25 @@ class OnnxRuntimeEngine(SubmoduleEngine):
                 fix="install the bundle again",
             )
 
-    def _error(self, happened: str, error: Exception) -> EngineError:
-        fix = "run `sgmn doctor`; install the bundle again if it is damaged"
-        if self._asked != CPU and self._settings.fallback == "forbid":
-            fix = (
-                "take --provider cpu; or --fallback allow, which lets the processor run what "
-                f"{self._asked} lacks"
-            )
+    @property
+    def _fix(self) -> str:
+        if self._asked == CPU:
+            return "run `sgmn doctor`; install the bundle again if it is damaged"
+        return (
+            "install the driver, CUDA, cuDNN and, for ort-tensorrt, TensorRT that this ONNX "
+            "Runtime was built for, or take --provider cpu"
+        )
+
+    @property
+    def _allow(self) -> str:
+        return (
+            "take --provider cpu; or --fallback allow, which lets the processor run what "
+            f"{self._asked} lacks"
+        )
+
+    def _error(self, happened: str, error: Exception, fix: str) -> EngineError:
         return EngineError(
             f"{self._name} {happened} in ONNX Runtime",
-            why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            why=str(error).partition("\n")[0].rstrip(".") or type(error).__name__,
             fix=fix,
         )

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import cast
 
 from runtime.bundle.reader import open_bundle
+from runtime.engines.crash_guard import CRASHES
 from runtime.engines.selection import Selection, choose_engines
 from runtime.engines.settings import Fallback
 from runtime.errors import GpuError
+from runtime.home import environment
 from runtime.processes import signal_name
 
 TIMEOUT_S = 120.0
@@ -33,6 +35,7 @@ def probe(bundle: Path, fallback: Fallback) -> Selection:
         done = subprocess.run(
             [sys.executable, "-m", "runtime.engines.probe", str(bundle.absolute()), fallback],
             cwd=_ROOT,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -55,7 +58,7 @@ def _broken(how: str) -> Selection:
     return Selection(
         "refused",
         "tensorrt",
-        f"loading the engines {how}",
+        f"loading the engines {how}; after {CRASHES} such starts they are left alone",
         "update the NVIDIA driver, then run `sgmn build`",
     )
 

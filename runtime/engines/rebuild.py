@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from runtime.errors import GpuReason
+from runtime.home import environment
 from runtime.lifecycle import Openable
 
 REBUILT: frozenset[GpuReason] = frozenset(
@@ -61,6 +62,7 @@ class Rebuild(Openable):
             self._process = subprocess.Popen(
                 [*_politely(), *self._command],
                 cwd=_ROOT,
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,
@@ -112,7 +114,8 @@ def _in_words(line: str) -> str:
 
 def build_command(bundle: Path) -> list[str]:
     """``sgmn build`` of this very installation."""
-    return [sys.executable, "-m", "runtime.commands.entry", "build", str(bundle), "--json"]
+    program = [sys.executable, "-m", "runtime.commands.entry"]
+    return [*program, "build", str(bundle.absolute()), "--json"]
 
 
 def _politely() -> list[str]:

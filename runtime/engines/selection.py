@@ -56,6 +56,11 @@ class Selection:
         """``tensorrt``, ``rebuilt``, ``fallback:no-driver``, ``refused:gpu``."""
         return self.outcome if self.reason is None else f"{self.outcome}:{self.reason}"
 
+    @property
+    def sentence(self) -> str:
+        """Label, detail and warnings in one line."""
+        return f"{self.label}: {'; '.join((self.detail, *self.warnings))}"
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
         return {"label": self.label, **asdict(self), "warnings": list(self.warnings)}
@@ -165,6 +170,8 @@ def _open(bundle: Bundle, machine: Machine, outcome: Outcome) -> Choice:
             warnings.append("the bundle has no self-test, so that the engines were only loaded")
         opened.pop_all()
     engine_set = EngineSet(device, runtime, engines, machine.kernels(), guard)
+    if engine_set.unchained:
+        warnings.append(f"steps leave the GPU between engines: {engine_set.unchained}")
     where = f"{gpu.name} (device {gpu.ordinal} of {gpu.devices}), TensorRT {runtime.version}"
     selection = Selection(outcome, None, f"{where}, {cuda.name}", None, tuple(warnings))
     return Choice(selection, engine_set)
@@ -202,5 +209,5 @@ def _require_no_crash_loop(guard: CrashGuard) -> None:
             "the TensorRT engines are left alone",
             reason="crash-loop",
             why=f"the last {crashes} starts with them crashed, as noted in {guard.folder}",
-            fix="run `sgmn doctor --clear-crashes`, or remove that folder, to try them again",
+            fix=f"remove {guard.folder}, as `sgmn doctor --clear-crashes` does, and start it again",
         )

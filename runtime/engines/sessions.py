@@ -1,11 +1,14 @@
 """ONNX Runtime sessions: the options of each provider, and which provider really runs.
 
 ONNX Runtime takes another provider than asked for without an error: where a GPU's libraries do not
-load, and for every operation that a provider lacks. Source: microsoft/onnxruntime#17394, #23372.
+load, for every operation that a provider lacks, and from the first run on that fails on a provider.
+Source: microsoft/onnxruntime#17394, #23372; `onnxruntime.InferenceSession`.
 """
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +26,7 @@ NAMES: Final = {"cpu": CPU, "cuda": CUDA, "ort-tensorrt": TENSORRT}
 
 
 def open_session(file: Path, settings: EngineSettings, precision: str) -> Any:
-    """Load an ONNX file.
+    """Load an ONNX file; on which provider, `providers_used` tells.
 
     Args:
         file: the graph.
@@ -36,11 +39,16 @@ def open_session(file: Path, settings: EngineSettings, precision: str) -> Any:
     import onnxruntime
 
     name = NAMES[settings.provider]
-    return onnxruntime.InferenceSession(
-        str(file),
-        session_options(settings),
-        providers=[(name, provider_options(settings, precision))],
-    )
+    # Of a provider that it replaces it tells on stdout, where commands print their JSON.
+    with redirect_stdout(sys.stderr):
+        session = onnxruntime.InferenceSession(
+            str(file),
+            session_options(settings),
+            providers=[(name, provider_options(settings, precision))],
+        )
+    # Else a run in which the provider fails would be done by another, and all after it.
+    session.disable_fallback()
+    return session
 
 
 def session_options(settings: EngineSettings) -> onnxruntime.SessionOptions:
@@ -51,7 +59,6 @@ def session_options(settings: EngineSettings) -> onnxruntime.SessionOptions:
     options.log_severity_level = 3
     # Counted here: ONNX Runtime would count cores that a container may not use, and pin to them.
     options.intra_op_num_threads = settings.thread_count
-    options.inter_op_num_threads = 1
     # Waiting threads must not spin: five sessions share the cores with speech and capture.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if settings.provider != "cpu":
@@ -65,26 +72,19 @@ def provider_options(settings: EngineSettings, precision: str) -> dict[str, str]
     """Options of the provider. Source: ONNX Runtime, pages of the execution providers."""
     if settings.provider == "cpu":
         return {}
-    options = {"device_id": str(settings.device)}
     if settings.provider == "cuda":
         # FP32 is FP32; memory grows by what is needed, not to the next power of two; algorithms
         # are chosen by rule, since trying them all takes seconds for every new batch.
         return {
-            **options,
             "use_tf32": "0",
             "arena_extend_strategy": "kSameAsRequested",
             "cudnn_conv_algo_search": "HEURISTIC",
         }
-    options["trt_int8_enable"] = str(int(precision == "int8"))
-    options["trt_fp16_enable"] = str(int(precision == "fp16"))
-    if settings.cache is not None:
-        options |= {
-            "trt_engine_cache_enable": "1",
-            "trt_engine_cache_path": str(settings.cache),
-            "trt_timing_cache_enable": "1",
-            "trt_timing_cache_path": str(settings.cache),
-        }
-    return options
+    # No cache of engines: its plans are code that nothing vouches for, as `sgmn build` does.
+    return {
+        "trt_int8_enable": str(int(precision == "int8")),
+        "trt_fp16_enable": str(int(precision == "fp16")),
+    }
 
 
 def providers_used(session: Any) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
+
+from runtime import machine
 
 Provider = Literal["auto", "tensorrt", "cpu", "cuda", "ort-tensorrt"]
 Fallback = Literal["forbid", "allow"]
@@ -25,15 +25,11 @@ class EngineSettings:
         fallback: whether the processor may run what the provider cannot: all of the network where
             there are no engines, or single operations that ONNX Runtime's providers lack. What it
             runs is told in any case (`runtime.engines.engine.Engine.provider`).
-        device: number of the GPU.
-        cache: where TensorRT keeps what it built; None to build anew at every start.
     """
 
     provider: Provider = "cpu"
     threads: int = 0
     fallback: Fallback = "forbid"
-    device: int = 0
-    cache: Path | None = None
 
     @property
     def tries_engines(self) -> bool:
@@ -48,7 +44,7 @@ class EngineSettings:
     @property
     def thread_count(self) -> int:
         """Threads of one run, as a number."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or machine.cores()
 
     @property
     def batch(self) -> int:

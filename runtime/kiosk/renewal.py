@@ -54,7 +54,8 @@ class Renewal(Openable):
 
     Args:
         network: open.
-        adopted: called once the network has the new engines, on the thread of `refresh`.
+        adopted: called on the thread of `refresh` once the network has the new engines, or the
+            reason why they cannot be used.
         tell: told what happens.
         machine: on which.
         make_rebuild: makes a build of a bundle's engines.
@@ -80,8 +81,14 @@ class Renewal(Openable):
         selection = self._network.selection
         if selection is not None and selection.reason in REBUILT:
             self._tell(f"Building engines meanwhile: {selection.detail}")
-            self._building = self._make_rebuild(self._network.bundle.folder)
-            self._building.open()
+            building = self._make_rebuild(self._network.bundle.folder)
+            try:
+                building.open()
+            except OSError as error:  # no room for a process or a file: the kiosk serves as it is
+                building.close()
+                self._tell(f"Building engines failed: {error}")
+            else:
+                self._building = building
 
     def refresh(self) -> None:
         """Take the engines when they are done; call it between two steps."""
@@ -95,11 +102,10 @@ class Renewal(Openable):
             self._tell(f"Building engines failed: {told}")
             return
         choice = choose_engines(self._network.bundle, "allow", self._machine, rebuilt=True)
-        if choice.engine_set is None:
-            self._tell(f"The engines just built cannot be used: {choice.selection.detail}")
-            return
+        used = choice.engine_set is not None
+        said = "Engines are built and in use" if used else "The engines just built cannot be used"
+        self._tell(f"{said}: {choice.selection.detail}")
         self._network.adopt(choice)
-        self._tell(f"Engines are built and in use: {choice.selection.detail}")
         self._adopted()
 
     def close(self) -> None:

@@ -53,6 +53,8 @@ class EngineInfo:
         bundle: name and version of the bundle.
         selection: outcome of the selection, e.g. ``tensorrt`` or ``fallback:no-driver``.
         detail: the device, or why it is not TensorRT.
+        fix: what to do about it; empty where there is nothing to do.
+        warnings: what works and is still worth a look.
     """
 
     provider: str = ""
@@ -60,6 +62,8 @@ class EngineInfo:
     bundle: str = ""
     selection: str = ""
     detail: str = ""
+    fix: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,38 @@ def test_x86_and_arm_processors_are_read(tmp_path: Path) -> None:
     assert arm.model
 
 
+@pytest.mark.parametrize(
+    ("own", "limits", "cores"),
+    [
+        ("0::/", {}, 64),
+        ("0::/", {"": "max 100000"}, 64),
+        ("0::/", {"": "250000 100000"}, 2),
+        ("0::/", {"": "50000 100000"}, 1),
+        ("0::/", {"": "6400000 50000"}, 64),
+        ("0::/shop/kiosk", {"shop/kiosk": "max 100000", "shop": "300000 100000"}, 3),
+        ("0::/shop/kiosk", {"shop/kiosk": "400000 100000", "shop": "max 100000"}, 4),
+        ("0::/shop", {"shop": "odd"}, 64),
+        ("3:cpu:/shop", {"shop": "100000 100000"}, 64),
+        (None, {"": "100000 100000"}, 64),
+    ],
+)
+def test_cores_are_those_a_container_gets_time_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    own: str | None,
+    limits: dict[str, str],
+    cores: int,
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
+    cgroup, groups = tmp_path / "cgroup", tmp_path / "groups"
+    if own is not None:
+        cgroup.write_text(f"1:name=systemd:/\n{own}\n")
+    for name, text in limits.items():
+        (groups / name).mkdir(parents=True, exist_ok=True)
+        (groups / name / "cpu.max").write_text(text + "\n")
+    assert machine.cores(cgroup, groups) == cores
+
+
 def test_memory_is_read_in_bytes(tmp_path: Path) -> None:
     file = tmp_path / "meminfo"
     file.write_text("MemTotal:        2048 kB\nMemFree: 1 kB\nMemAvailable:    1024 kB\n")

@@ -10,6 +10,11 @@ import pytest
 
 from runtime.bundle.shipped import shipped_bundle
 from runtime.demo.store import Store
+from runtime.kiosk.hub import Hub
+from runtime.kiosk.server import kiosk_app
+from runtime.kiosk.service import Service
+from runtime.kiosk.shelf import Shelf
+from runtime.kiosk.state import EngineInfo
 from tests.browsing import PATIENCE_MS, PICTURES_LOADED, Visit, browser, sync_api
 from tests.runtime.kiosk.running import REAL, REPOSITORY, STAND_IN, Running
 
@@ -146,3 +151,24 @@ def _keep(page: sync_api.Page, kind: str) -> None:
         page.wait_for_timeout(1000)  # until nothing moves any more
         SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=Path(SCREENSHOT))
+
+
+@pytest.mark.parametrize(
+    ("selection", "shown"),
+    [
+        ("fallback:crash-loop", "ONNX Runtime, CPU, fp16, fallback:crash-loop"),
+        ("fallback:no-graphs", "ONNX Runtime, CPU, fp16"),
+        ("", "ONNX Runtime, CPU, fp16"),
+    ],
+)
+def test_a_fallback_stands_in_the_footer(
+    browser: sync_api.Browser, selection: str, shown: str
+) -> None:
+    hub, shelf = Hub(), Shelf()
+    info = EngineInfo("onnxruntime:CPUExecutionProvider", "fp16", "b", selection, "why", "fix")
+    hub.change(engine=info)
+    service = Service(kiosk_app(hub, shelf), hub, "127.0.0.1", 0)
+    with service, browser.new_page() as page:
+        page.goto(service.url, wait_until="domcontentloaded")
+        page.wait_for_function(f"document.getElementById('engine').textContent === '{shown}'")
+        assert page.get_attribute("#engine", "title") == "why; fix"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import pytest
 from runtime.bundle.reader import Bundle
 from runtime.engines.crash_guard import CRASHES, CrashGuard
 from runtime.engines.selection import crash_guard
+from tests.disks import read_only
 from tests.runtime.engines.gpu_machine import GpuMachine, doubling_bundle
 
 pytest.importorskip("onnx")
@@ -114,3 +117,46 @@ def test_the_guard_in_one_process(tmp_path: Path) -> None:
     assert guard.crashes() == 0
     other.fail()
     assert guard.crashes() == 1, "what ran beside it was not forgotten"
+
+
+def test_a_disk_that_becomes_read_only_does_not_end_what_runs(tmp_path: Path) -> None:
+    """As the kernel makes it after an error of an SD card."""
+    folder = tmp_path / "starts"
+    guard = CrashGuard(folder)
+    guard.begin()
+    guard.fail()
+    settling, closing = CrashGuard(folder), CrashGuard(folder)
+    assert settling.begin()
+    assert closing.begin()
+    with read_only(folder):
+        assert not CrashGuard(folder).begin()
+        settling.settle()
+        closing.close()
+        with pytest.raises(OSError, match=r"Read-only|Permission"):
+            guard.clear()
+    assert guard.clear() == 3
+
+
+def test_where_files_cannot_be_locked_nothing_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    guard = CrashGuard(tmp_path)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert not guard.begin()
+    assert guard.crashes() == 0
+    monkeypatch.undo()
+    assert guard.crashes() == 0, "what could not be locked was taken away"
+
+
+def test_only_plain_files_are_starts(tmp_path: Path) -> None:
+    (tmp_path / "start-folder").mkdir()
+    (tmp_path / "start-link").symlink_to(tmp_path / "away")
+    os.mkfifo(tmp_path / "start-pipe")
+    (tmp_path / "start-garbage").write_bytes(b"\0" * 99)
+    guard = CrashGuard(tmp_path)
+    assert guard.crashes() == 1
+    assert guard.clear() == 1
+    assert len(list(tmp_path.iterdir())) == 3

@@ -7,20 +7,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
+from runtime import machine
 from runtime.bundle.manifest import Submodule
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.engines import Engine, TensorSpec, sessions
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.engines.opening import specs
 from runtime.engines.sessions import CPU, NAMES
-from runtime.engines.settings import ON_PROCESSOR, EngineSettings, Provider
+from runtime.engines.settings import ON_PROCESSOR, EngineSettings, Fallback, Provider
 from runtime.errors import EngineError
 from tests.conftest import REPOSITORY
 
@@ -183,9 +187,100 @@ def test_operations_do_not_move_to_the_processor_unasked(
 def test_where_they_may_it_is_told(bundle: Bundle, lacking: EngineSettings) -> None:
     settings = replace(lacking, fallback="allow")
     with _engine(bundle) as usual, _engine(bundle, settings=settings) as engine:
-        assert engine.provider == f"onnxruntime:{CPU}", "what runs, not what was asked for"
+        if hasattr(onnxruntime.InferenceSession, "get_provider_graph_assignment_info"):
+            assert engine.provider == f"onnxruntime:{CPU}", "what runs, not what was asked for"
         feeds = _feeds(engine)
         assert np.array_equal(engine.run(feeds)["reranked"], usual.run(feeds)["reranked"])
+
+
+@pytest.mark.parametrize("fallback", ["forbid", "allow"])
+def test_a_provider_whose_libraries_do_not_load_is_no_matter_of_operations(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, fallback: Fallback
+) -> None:
+    """As onnxruntime-gpu without CUDA's libraries: it takes the processor and only warns."""
+    made = onnxruntime.InferenceSession
+
+    def without_library(file: str, options: Any, *, providers: Any, **rest: Any) -> Any:
+        # Raises by itself where it was not set.
+        with suppress(RuntimeError):
+            options.get_session_config_entry("session.disable_cpu_ep_fallback")
+            raise ValueError("nodes are assigned to the default CPU EP, which is disabled")
+        return made(file, options, providers=[CPU], **rest)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", without_library)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [NAMES["cuda"], CPU])
+    engine = _engine(bundle, settings=EngineSettings("cuda", threads=1, fallback=fallback))
+    with pytest.raises(EngineError) as caught:
+        engine.open()
+    assert caught.value.what == f"reranker would not run on {NAMES['cuda']}"
+    assert "libraries do not load" in caught.value.why
+    assert "--fallback" not in caught.value.fix
+    with pytest.raises(EngineError, match="is not open"):
+        engine.run(_feeds(engine))
+
+
+def test_a_file_that_does_not_load_is_no_matter_of_operations(
+    bundle: Bundle, lacking: EngineSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.onnx").write_bytes(b"odd")
+    with pytest.raises(EngineError) as caught:
+        _engine(bundle, settings=lacking, file=tmp_path / "odd.onnx").open()
+    assert "--fallback" not in caught.value.fix
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_session_that_is_refused_says_nothing_on_stdout(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime's own fallback prints there, where commands print JSON."""
+    monkeypatch.setitem(sessions.NAMES, "cuda", "MadeUpExecutionProvider")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [NAMES["cuda"], CPU])
+    with pytest.raises(EngineError):
+        _engine(bundle, settings=EngineSettings("cuda", fallback="allow")).open()
+    assert capsys.readouterr().out == ""
+
+
+class _FailingProvider:
+    """A real session underneath, whose provider fails in every run."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def run(self, *_: object) -> None:
+        raise EPFail("the GPU fell off the bus")
+
+
+def test_a_provider_that_fails_in_a_run_is_not_replaced(
+    bundle: Bundle, lacking: EngineSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime would make the session anew on the processor, and go on."""
+    with _engine(bundle, settings=replace(lacking, fallback="allow")) as engine:
+        engine._session._sess = _FailingProvider(engine._session._sess)
+        with pytest.raises(EngineError, match="reranker failed in ONNX Runtime: the GPU fell"):
+            engine.run(_feeds(engine))
+    assert capsys.readouterr().out == ""
+
+
+def test_the_provider_of_most_operations_comes_first() -> None:
+    @dataclass
+    class Part:
+        ep_name: str
+        nodes: int
+
+        def get_nodes(self) -> list[int]:
+            return [0] * self.nodes
+
+    class Session:
+        def get_providers(self) -> list[str]:
+            return ["TensorrtExecutionProvider", "CUDAExecutionProvider", CPU]
+
+        def get_provider_graph_assignment_info(self) -> list[Part]:
+            return [Part(CPU, 2), Part("CUDAExecutionProvider", 2), Part(CPU, 1), Part("X", 4)]
+
+    assert sessions.providers_used(Session()) == ["X", CPU, "CUDAExecutionProvider"]
 
 
 def test_an_older_onnx_runtime_tells_what_might_run() -> None:
@@ -215,7 +310,7 @@ def test_left_open_there_is_a_thread_for_every_core_this_process_may_use() -> No
         cwd=REPOSITORY,
     )
     assert said.stdout == "1\n"
-    assert ON_PROCESSOR.thread_count == len(os.sched_getaffinity(0))
+    assert ON_PROCESSOR.thread_count == machine.cores()
 
 
 def test_waiting_threads_do_not_spin() -> None:
@@ -291,6 +386,14 @@ def test_sizes_may_change_from_run_to_run(bundle: Bundle) -> None:
     assert np.array_equal(long["tokens"], again["tokens"])
 
 
+def test_memory_that_cannot_be_written_is_read(heads: OnnxRuntimeEngine) -> None:
+    feeds = _drawn(heads, 1)
+    expected = heads.run(feeds)["item"]
+    for values in feeds.values():
+        values.flags.writeable = False
+    assert np.array_equal(heads.run(feeds)["item"], expected)
+
+
 def test_inputs_need_not_outlive_the_call(heads: OnnxRuntimeEngine) -> None:
     expected = heads.run(_drawn(heads, 1))["item"]
     feeds = _drawn(heads, 1)
@@ -303,24 +406,17 @@ def test_inputs_need_not_outlive_the_call(heads: OnnxRuntimeEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "precision", "expected"),
+    ("provider", "precision", "expected"),
     [
-        (EngineSettings("cuda", device=1), "int8", {"device_id": "1", "use_tf32": "0"}),
-        (EngineSettings("ort-tensorrt"), "int8", {"trt_int8_enable": "1", "trt_fp16_enable": "0"}),
-        (EngineSettings("ort-tensorrt"), "fp16", {"trt_int8_enable": "0", "trt_fp16_enable": "1"}),
-        (
-            EngineSettings("ort-tensorrt", cache=Path("kept")),
-            "fp32",
-            {"trt_engine_cache_enable": "1", "trt_engine_cache_path": "kept"},
-        ),
+        ("cuda", "int8", {"use_tf32": "0"}),
+        ("ort-tensorrt", "int8", {"trt_int8_enable": "1", "trt_fp16_enable": "0"}),
+        ("ort-tensorrt", "fp16", {"trt_int8_enable": "0", "trt_fp16_enable": "1"}),
+        ("ort-tensorrt", "fp32", {"trt_int8_enable": "0", "trt_fp16_enable": "0"}),
     ],
 )
-def test_options_of_a_gpu(
-    settings: EngineSettings, precision: str, expected: dict[str, str]
-) -> None:
-    options = sessions.provider_options(settings, precision)
+def test_options_of_a_gpu(provider: Provider, precision: str, expected: dict[str, str]) -> None:
+    options = sessions.provider_options(EngineSettings(provider), precision)
     assert options.items() >= expected.items()
-    assert ("trt_engine_cache_enable" in options) is (settings.cache is not None)
 
 
 @pytest.mark.parametrize("side", ["inputs", "outputs"])

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from runtime.bundle.reader import Bundle
-from runtime.doctor import engines_finding
+from runtime.doctor import check_bundle, engines_finding, guarded
 from runtime.engines.probe import probe
 from runtime.engines.selection import Selection
+from runtime.engines.settings import AUTO
 from tests.runtime.engines.gpu_machine import doubling_bundle, with_graphs
 from tests.runtime.running import run_sgmn
 
@@ -53,6 +54,18 @@ def test_a_bundle_for_the_processor_needs_no_driver(bundle_folder: Path) -> None
     assert probe(bundle_folder, "allow").label == "fallback:no-graphs"
 
 
+def test_a_relative_home_is_that_of_this_process(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a stand-in for Python that says where it looks."""
+    (tmp_path / "python").write_text("#!/bin/sh\necho $SGMN_HOME >&2; exit 3\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SGMN_HOME", "kept")
+    assert f"({tmp_path / 'kept'})" in probe(bundle.folder, "allow").detail
+
+
 def test_a_crash_takes_only_its_process(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +105,19 @@ def test_doctor_judges_by_what_could_be(selection: Selection, has_gpu: bool, sta
     assert finding.detail.startswith(selection.label)
     assert all(text in finding.detail for text in selection.warnings)
     assert finding.fix == selection.fix
+    assert finding.code == selection.label
+
+
+@without_driver
+@pytest.mark.gpu
+def test_a_network_that_does_not_load_hides_no_engines(bundle: Bundle) -> None:
+    """The bundle's tokenizer is none; its graphs are those of another network."""
+    found = {
+        finding.check: finding
+        for finding in guarded("x", lambda: check_bundle(bundle.folder, AUTO))
+    }
+    assert [found[name].status for name in ("bundle", "network", "engines")] == ["ok", "fail", "ok"]
+    assert found["engines"].code == "fallback:no-driver"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +150,9 @@ def test_the_variable_forbids_as_the_option_does(
     found = {f["check"]: f for f in json.loads(done.stdout)["findings"]}
     assert found["engines"]["status"] == "fail"
     assert found["engines"]["detail"].startswith("refused:no-driver")
-    assert "Forgot 0 crashes" in done.stderr
+    assert found["engines"]["code"] == "refused:no-driver"
+    assert found["network"]["code"] is None
+    assert "Forgot 0 crashes in " in done.stderr
 
 
 def test_match_tells_what_ran(catalog_folder: Path, clip: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -134,6 +137,12 @@ def _link(bundle: Bundle, gpu: GpuMachine) -> None:
     plan.symlink_to(gpu.folder / "there")
 
 
+def _replace(place: Path) -> None:
+    was_folder = place.is_dir()
+    place.rename(place.with_name("away"))
+    place.write_text("") if was_folder else place.mkdir()
+
+
 def _fails(what: str, error: Exception) -> Change:
     return lambda bundle, gpu: gpu.failing.update({what: error})
 
@@ -172,6 +181,8 @@ BEFORE: list[tuple[str, GpuReason, Change]] = [
     ("others may write a plan", "unsafe-folder", lambda b, g: _plan(g, b).chmod(0o646)),
     ("others may write a record", "unsafe-folder", lambda b, g: side_car(_plan(g, b)).chmod(0o646)),
     ("a plan is a link", "unsafe-folder", _link),
+    ("a file where the folder was", "unreadable", lambda b, g: _replace(g.store(b).folder)),
+    ("a folder where a plan was", "unreadable", lambda b, g: _replace(_plan(g, b))),
     ("three crashes", "crash-loop", _crashed),
 ]  # fmt: skip
 """What is known before any plan is deserialised."""
@@ -323,6 +334,42 @@ def test_a_folder_of_another_user_is_not_trusted(
     assert "belongs to another user" in selection.detail
 
 
+@contextmanager
+def _nobody() -> Iterator[None]:
+    """A user whom permissions hold back, as they do not hold root."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("which", ["root", "bundle", "machine", "plan", "record"])
+def test_engines_that_this_user_may_not_read(bundle: Bundle, which: str) -> None:
+    """As after `sgmn build` by root under a strict umask."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        gpu = GpuMachine(Path(folder))
+        gpu.build(bundle)
+        plan = _plan(gpu, bundle)
+        place = {
+            "root": gpu.engines,
+            "bundle": plan.parents[1],
+            "machine": plan.parent,
+            "plan": plan,
+            "record": side_car(plan),
+        }[which]
+        place.chmod(0)
+        with _nobody():
+            selection = choose_engines(bundle, "allow", gpu.machine()).selection
+        place.chmod(0o755)
+    assert selection.label == "fallback:unreadable"
+    assert "Permission denied" in selection.detail
+    assert str(gpu.engines) in str(selection.fix)
+
+
 def test_a_group_of_one_s_own_may_write(bundle: Bundle, gpu: GpuMachine) -> None:
     """Many systems give every user a group and make files writable for it."""
     gpu.store(bundle).folder.chmod(0o775)
@@ -340,6 +387,14 @@ def test_crashes_that_cannot_be_counted_are_said(bundle: Bundle, gpu: GpuMachine
     assert choice.selection.label == "tensorrt"
     assert any("cannot be counted" in text for text in choice.selection.warnings)
     choice.engine_set.close()  # type: ignore[union-attr]
+
+
+def test_steps_that_leave_the_gpu_are_said(bundle: Bundle, gpu: GpuMachine) -> None:
+    choice = choose_engines(bundle, "forbid", replace(gpu.machine(), kernels=lambda: None))
+    choice.engine_set.close()  # type: ignore[union-attr]
+    (warning,) = choice.selection.warnings
+    assert "leave the GPU" in warning
+    assert "make native" in warning
 
 
 def _run(choice: Any, times: int) -> None:
@@ -362,6 +417,17 @@ def test_an_error_of_the_gpu_before_it_settled_counts_as_a_crash(
         gpu.cuda.failing.clear()
         choice.engine_set.close()  # type: ignore[union-attr]
         assert guard.crashes() == crashes
+
+
+def test_memory_that_runs_short_later_is_no_crash(bundle: Bundle, gpu: GpuMachine) -> None:
+    """As for a catalog that does not fit: the processor searches it."""
+    choice = choose_engines(bundle, "allow", gpu.machine())
+    device = choice.engine_set._device  # type: ignore[union-attr]
+    with pytest.raises(GpuError) as caught:
+        device.call(gpu.cuda.alloc, 1 << 60)
+    assert caught.value.reason == "out-of-memory"
+    choice.engine_set.close()  # type: ignore[union-attr]
+    assert crash_guard(bundle, gpu.machine()).crashes() == 0
 
 
 def test_a_short_run_that_ends_in_order_says_nothing(bundle: Bundle, gpu: GpuMachine) -> None:

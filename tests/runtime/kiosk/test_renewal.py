@@ -14,6 +14,7 @@ import pytest
 
 from runtime.bundle.reader import Bundle
 from runtime.catalog.sqlite_catalog import SqliteCatalog
+from runtime.commands.engines import tell_engines
 from runtime.engines.rebuild import Rebuild, build_command
 from runtime.engines.settings import AUTO, EngineSettings
 from runtime.errors import GpuError
@@ -97,7 +98,8 @@ def test_a_serving_network_takes_the_engines_when_they_are_built(
         renewal.refresh()
     assert adopted == [1]
     assert serving.selection.label == "rebuilt"
-    assert engine_info(serving).selection == "rebuilt"
+    shown = engine_info(serving)
+    assert (shown.selection, shown.fix, shown.warnings) == ("rebuilt", "", ())
     assert set(serving.providers.values()) == {"tensorrt:10.3.0"}
     assert "Building engines meanwhile" in told[0]
     assert "in use" in told[1]
@@ -108,6 +110,22 @@ def test_a_serving_network_takes_the_engines_when_they_are_built(
     with open_network(bundle.folder, STRICT, GpuMachine(gpu.folder).machine()) as again:
         assert again.selection is not None
         assert again.selection.label == "tensorrt"
+
+
+def test_why_not_tensorrt_is_said_on_stderr_and_in_the_status(
+    serving: Network, bundle_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = engine_info(serving)
+    assert shown.selection == "fallback:no-engine"
+    assert "none have been built" in shown.detail
+    assert "sgmn build" in shown.fix
+    tell_engines(serving)
+    said = capsys.readouterr()
+    assert said.err == f"Engines: fallback:no-engine: {shown.detail}. Fix: {shown.fix}\n"
+    assert said.out == ""
+    with open_network(bundle_folder, AUTO) as plain:
+        tell_engines(plain)
+    assert capsys.readouterr().err == "", "a bundle for the processor runs where it is meant to"
 
 
 def test_a_build_that_fails_is_told_once_and_the_kiosk_goes_on(
@@ -124,12 +142,31 @@ def test_a_build_that_fails_is_told_once_and_the_kiosk_goes_on(
     assert serving.selection.label == "fallback:no-engine"
 
 
+def test_a_build_that_cannot_start_is_told_and_the_kiosk_goes_on(
+    serving: Network, gpu: GpuMachine, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(gpu.folder / "gone"))
+    renewal = Renewal(serving, lambda: None, told.append, gpu.machine(), _builds(SLEEP, gpu))
+    with renewal:
+        renewal.refresh()
+    assert told[1].startswith("Building engines failed: [Errno 2]")
+    assert len(told) == 2
+
+
 def test_engines_that_were_built_for_nothing_are_told(
     serving: Network, gpu: GpuMachine, told: list[str]
 ) -> None:
-    with Renewal(serving, lambda: None, told.append, gpu.machine(), _builds("", gpu)) as renewal:
+    odd = BUILD.replace(".build(bundle)", ".build(bundle, refuse=True)")
+    shown: list[str] = []
+
+    def show() -> None:
+        shown.append(engine_info(serving).selection)
+
+    with Renewal(serving, show, told.append, gpu.machine(), _builds(odd, gpu)) as renewal:
         _until(lambda: renewal.refresh() is None and len(told) > 1)
     assert "cannot be used" in told[1]
+    assert shown == ["fallback:tensorrt"], "why now, not why they were built"
+    assert set(serving.providers.values()) == {"onnxruntime:CPUExecutionProvider"}
 
 
 def test_what_building_does_not_mend_is_not_built(
@@ -183,6 +220,18 @@ def test_a_closed_renewal_leaves_no_process(serving: Network, gpu: GpuMachine) -
     renewal.close()
     assert process.returncode == -signal.SIGTERM
     assert building.told == ""
+
+
+def test_a_build_finds_what_relative_names_mean_here(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bundle.folder.parent)
+    monkeypatch.setenv("SGMN_HOME", "kept")
+    assert build_command(Path("bundle"))[-2] == str(bundle.folder)
+    say = "from runtime.home import home; print(home())"
+    with Rebuild(Path("bundle"), [sys.executable, "-c", say]) as building:
+        assert building.wait() == "done"
+        assert building.told == str(bundle.folder.parent / "kept")
 
 
 def test_a_build_is_this_installation_s_own_command(tmp_path: Path) -> None:
