@@ -12,7 +12,6 @@ from calibration.records.sensitivity import Sensitivity
 from calibration.report.complaints import answers
 from calibration.report.numbers import NOTHING, fixed, megabytes, milliseconds, signed, span
 from calibration.report.pictures import Pictures, illustrated
-from calibration.report.plots.blocks import saved_by_int8
 from calibration.report.sentences import asked, summary, verdict
 from export.precision.plan import PrecisionPlan
 from models.evaluation.page.plot import for_page
@@ -150,7 +149,6 @@ _FILTERS: dict[str, Any] = {
     "span": span,
     "megabytes": megabytes,
     "milliseconds": milliseconds,
-    "saved_by_int8": saved_by_int8,
     "asked": asked,
     "calibrated": _is_calibrated,
     "precision_of": _precision_of,
