@@ -98,12 +98,16 @@ def _placed(figures: Mapping[str, str]) -> dict[str, Any]:
     def those(beginning: str) -> list[str]:
         return [for_page(svg) for name, svg in figures.items() if name.startswith(beginning)]
 
-    captions = ("With the rule that fits FP32", "With a rule of its own")
+    rules = ("With the rule that fits FP32", "With a rule of its own")
+    blocks = (
+        "What INT8 loses: longer bars lose more",
+        "What INT8 saves: left of zero it is slower",
+    )
     return {
         "pareto": those("pareto"),
-        "blocks": those("block"),
+        "blocks": list(zip(blocks, those("block"), strict=False)),
         "calibrations": "".join(those("calibration")),
-        "reliability": list(zip(captions, those("reliability"), strict=False)),
+        "reliability": list(zip(rules, those("reliability"), strict=False)),
     }
 
 

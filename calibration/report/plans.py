@@ -41,8 +41,8 @@ def asked_plans(names: Sequence[str], preset: str, target: Target) -> list[Preci
 def shipped_bundle(bundle: Path | None, others: Iterable[PrecisionPlan]) -> dict[str, Path]:
     """The bundle that ships, if one was given, by what its plan is called in the report.
 
-    That is as it calls itself, unless another plan is called so and does something else, or the
-    search will call its own so.
+    That is as it calls itself, with a word more where another plan is called so and does something
+    else, or where the search will call its own so.
 
     Raises:
         BundleError: the bundle is damaged.
@@ -58,4 +58,4 @@ def shipped_bundle(bundle: Path | None, others: Iterable[PrecisionPlan]) -> dict
     alike = name != MIXED and all(
         one.digest() == plan.digest() for one in others if one.name == name
     )
-    return {name if alike else SHIPPED: bundle}
+    return {name if alike else f"{name}-{SHIPPED}": bundle}
