@@ -99,7 +99,7 @@ def report(
         require_blocks(plan, source)
     extent = QUICK if quick else FULL
     place = Workplace(
-        source=bundle,
+        source=source,
         exam=Exam(manifest, root, Stock(catalog, distractors, enrol)),
         sources=Sources((catalog,), pictures),
         out=out,

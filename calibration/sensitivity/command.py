@@ -104,9 +104,10 @@ def sensitivity(
     from runtime.bundle.reader import open_bundle
 
     options = PlanOptions(method=method, pictures=count, seed=seed)
-    whole = chosen_plan(plan_name, open_bundle(bundle).manifest.preset, options)
+    source = open_bundle(bundle)
+    whole = chosen_plan(plan_name, source.manifest.preset, options)
     place = Workplace(
-        source=bundle,
+        source=source,
         exam=Exam(manifest, root, Stock(catalog, distractors)),
         sources=Sources(feeds or (catalog,), pictures, videos),
         out=out,
