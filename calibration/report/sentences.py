@@ -24,6 +24,8 @@ def verdict(report: Report) -> str:
     if name == report.reference.plan.name:
         move = "Stay with" if report.shipped is None else "Go back to"
         return f"{move} full precision: {name}"
+    if report.reference.latency is None:
+        return f"Time {name} on the device"
     return f"Ship {name}"
 
 
@@ -118,10 +120,15 @@ def _shipped(report: Report) -> Iterator[str]:
 
 def _next(report: Report) -> Iterator[str]:
     """How what is recommended comes to be what ships."""
-    if report.recommendation.plan.name not in (report.shipped, report.reference.plan.name):
+    if report.recommendation.plan.name in (report.shipped, report.reference.plan.name):
+        return
+    made = "Next: make its bundle (sgmn quantize --plan recommended.toml)"
+    if report.reference.latency is None:
+        yield f"{made} and build its engines there (sgmn build)."
+    else:
         yield (
-            "Next: make its bundle (sgmn quantize --plan recommended.toml), fit its confidence "
-            "(sgmn calibrate), and judge that very bundle (sgmn report --shipped)."
+            f"{made}, fit its confidence (sgmn calibrate), and judge that very bundle "
+            "(sgmn report --shipped)."
         )
 
 

@@ -246,9 +246,11 @@ def test_fp32_alone_is_a_report(tmp_path: Path) -> None:
 def test_without_times_nothing_is_said_of_them(tmp_path: Path) -> None:
     made = report()
     untimed = tuple(replace(one, latency=None) for one in made.measurements)
-    page = _written(tmp_path, replace(made, measurements=untimed))
+    page = _written(tmp_path, replace(made, measurements=untimed, shipped=None))
     assert "How long a step takes was not measured" in page.text
     assert "times as fast" not in page.text
+    assert "Time mixed on the device" in page.text
+    assert "and build its engines there (sgmn build)" in page.text
     assert "Not timed" in page.text
     assert not list(tmp_path.glob("pareto-*.svg"))
 
