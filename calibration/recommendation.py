@@ -171,10 +171,11 @@ def _reasons(
     if chosen is fp32:
         yield f"No other plan is surely faster and within the budget, so {name}: {p50} a step."
     else:
-        yield (
-            f"{name} is the fastest plan within the budget: {p50} a step, "
-            f"{_times(speed(chosen))} the time of FP32."
-        )
+        first = all(speed(chosen).value <= speed(one).value for one in tied)
+        best = f"{name} is the fastest plan within the budget"
+        if not first:
+            best = f"No plan within the budget is surely faster than {name}"
+        yield f"{best}: {p50} a step, {_times(speed(chosen))} the time of FP32."
         words = budget.in_words(asked.r1_change, asked.clips)
         yield f"{asked.name}, {asked.clips} answers: {words}"
         yield f"Its bundle has {_share(chosen, fp32)} the bytes of FP32's."
@@ -208,8 +209,8 @@ def _second(one: PlanMeasurement, chosen: PlanMeasurement) -> str:
     behind = chosen.overall.r1.value - one.overall.r1.value
     if behind > 0:
         return f"its R@1 is {points(behind)} lower"
-    more = one.total_bytes - chosen.total_bytes
-    return f"{more / 1e6:.1f} MB larger" if more > 0 else "no better and no smaller"
+    more = one.total_bytes / chosen.total_bytes - 1
+    return f"its bundle is {more * 100:.0f} % larger" if more > 0 else "no better and no smaller"
 
 
 def _block_rejections(
@@ -232,8 +233,10 @@ def _not_int8(plan: SubmodulePlan) -> Sequence[str | None]:
 def _block_sentence(one: Sensitivity | None) -> str:
     if one is None:
         return "it was not measured by itself"
-    told = [*_slower(one), *_worse(one.alone)]
-    return "; ".join(told) or "nothing was gained or lost that could be told"
+    told = "; ".join([*_slower(one), *_worse(one.alone)])
+    if not told and one.saved_ms is None and one.alone.r1_change is None:
+        return "query vectors stay the same, but neither its time nor its R@1 was measured"
+    return told or "nothing was gained or lost that could be told"
 
 
 def _slower(one: Sensitivity) -> Iterator[str]:

@@ -74,12 +74,13 @@ def test_ties_in_time_are_decided_by_accuracy_then_size() -> None:
     quick, exact = _plan("quick", 0.50, total_bytes=9), _plan("exact", 0.53, r1=0.82)
     found = _chosen(quick, exact)
     assert found.plan.name == "exact"
+    assert found.reasons[0].startswith("No plan within the budget is surely faster than exact: ")
     assert "As fast, as far as the intervals tell: quick" in found.reasons[-1]
     assert "as fast as exact, but its R@1 is 2.0 points lower" in _sentence(found, "quick")
     small, large = _plan("small", 0.53, total_bytes=10_000_000), _plan("large", 0.50)
     found = _chosen(small, large)
     assert found.plan.name == "small"
-    assert "17.0 MB larger" in _sentence(found, "large")
+    assert "as fast as small, but its bundle is 170 % larger" in _sentence(found, "large")
     assert _chosen(_plan("a", 0.5), _plan("b", 0.7, r1=0.9)).plan.name == "a"
 
 
@@ -123,7 +124,7 @@ def _effect(cosine: float, saved: Estimate | None = None, change: Estimate | Non
 
 
 def test_blocks_that_stay_exact_are_explained() -> None:
-    blocks = ("stem", "slow", "even", "unknown")
+    blocks = ("stem", "slow", "even", "quick", "unknown")
     plan = _plan("mixed", 0.5)
     submodules = {
         "frame_encoder": SubmodulePlan("int8", blocks),
@@ -138,6 +139,7 @@ def test_blocks_that_stay_exact_are_explained() -> None:
         Sensitivity("query_head", None, _effect(0.95, Estimate(-0.2, -0.3, -0.1)), None),
         Sensitivity("item_head", None, _effect(1.0, NONE, near(-0.015)), None),
         Sensitivity("reranker", None, _effect(1.0, near(0.2), near(0.01)), None),
+        Sensitivity("frame_encoder", "quick", _effect(1.0), _effect(1.0)),
     ]
     found = recommend([FP32, plan], known, BUDGET)
     told = {one.subject: one.sentence for one in found.rejections if one.subject != "fp32"}
@@ -147,6 +149,7 @@ def test_blocks_that_stay_exact_are_explained() -> None:
     )
     assert "slower, a step takes 0.50 ms more; worse" in told["frame_encoder/slow"]
     assert "no faster that could be told" in told["frame_encoder/even"]
+    assert "neither its time nor its R@1 was measured" in told["frame_encoder/quick"]
     assert "not measured by itself" in told["frame_encoder/unknown"]
     assert "slower, a step takes 0.20 ms more; worse" in told["query_head"]
     assert told["item_head"] == (
