@@ -56,6 +56,8 @@ def _moved(change: Estimate) -> str:
     interval = ""
     if change.low is not None and change.high is not None:
         interval = f", interval {change.low * 100:+.1f} to {change.high * 100:+.1f}"
+    if change == Estimate(0.0, 0.0, 0.0):
+        return "R@1 is that of FP32 for every product"
     if round(change.value, 4) == 0:
         return f"R@1 is that of FP32{interval}"
     word = "falls" if change.value < 0 else "rises"

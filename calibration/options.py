@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,20 @@ Command = Callable[..., Any]
 Option = Callable[[Command], Command]
 
 _path = click.Path(path_type=Path)
+
+
+class NumberRange(click.FloatRange):
+    """A range that nan, which no comparison is true of, is not in."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """As `click.FloatRange.convert`."""
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail("nan is not in the range.", param, ctx)
+        return found
+
 
 _EXAM: tuple[Option, ...] = (
     click.option("--clips", "manifest", type=_path, required=True, help="Labelled clips."),
@@ -53,7 +68,7 @@ def budget_option(whose: str) -> Option:
     """Points of R@1 that a plan may lose, as ``budget``; ``whose`` stands in the help."""
     return click.option(
         "--budget",
-        type=click.FloatRange(min=0),
+        type=NumberRange(0, 100),
         default=0.5,
         show_default=True,
         help=f"Points of R@1 that {whose} may lose.",

@@ -9,7 +9,6 @@ from calibration.records.measurement import PlanMeasurement
 from calibration.records.recommendation import Recommendation, Rejection
 from calibration.records.report import Report
 from calibration.records.sensitivity import Effect, Sensitivity
-from calibration.sensitivity.search import is_slower
 from export.precision.plan import Precision, SubmodulePlan
 from models.evaluation.metrics import Estimate
 from runtime.bundle.manifest import SUBMODULES
@@ -19,6 +18,9 @@ BITS: dict[Precision, int] = {"fp32": 32, "fp16": 16, "int8": 8}
 
 ITSELF = Estimate(1.0, 1.0, 1.0)
 """FP32's time over its own."""
+
+NOTHING = Estimate(0.0, 0.0, 0.0)
+"""No difference."""
 
 
 def recommend(
@@ -169,10 +171,11 @@ def _reasons(
     if chosen is fp32:
         yield f"No other plan is surely faster and within the budget, so {name}: {p50} a step."
     else:
-        yield (
-            f"{name} is the fastest plan within the budget: {p50} a step, "
-            f"{_times(speed(chosen))} the time of FP32."
-        )
+        first = all(speed(chosen).value <= speed(one).value for one in tied)
+        best = f"{name} is the fastest plan within the budget"
+        if not first:
+            best = f"No plan within the budget is surely faster than {name}"
+        yield f"{best}: {p50} a step, {_times(speed(chosen))} the time of FP32."
         words = budget.in_words(asked.r1_change, asked.clips)
         yield f"{asked.name}, {asked.clips} answers: {words}"
         yield f"Its bundle has {_share(chosen, fp32)} the bytes of FP32's."
@@ -194,6 +197,8 @@ def _plan_rejection(
         why = f"worse. {asked.name}: {budget.in_words(asked.r1_change, asked.clips).rstrip('.')}"
     elif one in tied:
         why = f"as fast as {chosen.plan.name}, but {_second(one, chosen)}"
+    elif one.latency is not None and one.latency.ratio is None:  # FP32 itself
+        why = f"slower, {chosen.plan.name} takes {_times(speed(chosen))} its time"
     else:
         why = f"slower: {_times(speed(one))} the time of FP32"
         why += f", {chosen.plan.name} {_times(speed(chosen))}"
@@ -204,8 +209,8 @@ def _second(one: PlanMeasurement, chosen: PlanMeasurement) -> str:
     behind = chosen.overall.r1.value - one.overall.r1.value
     if behind > 0:
         return f"its R@1 is {points(behind)} lower"
-    more = one.total_bytes - chosen.total_bytes
-    return f"{more / 1e6:.1f} MB larger" if more > 0 else "no better and no smaller"
+    more = one.total_bytes / chosen.total_bytes - 1
+    return f"its bundle is {more * 100:.0f} % larger" if more > 0 else "no better and no smaller"
 
 
 def _block_rejections(
@@ -227,22 +232,31 @@ def _not_int8(plan: SubmodulePlan) -> Sequence[str | None]:
 
 def _block_sentence(one: Sensitivity | None) -> str:
     if one is None:
-        return "the plan says so; it was not measured by itself"
-    saved = None if one.held is None else one.held.saved_ms
+        return "it was not measured by itself"
+    told = "; ".join([*_slower(one), *_worse(one.alone)])
+    if not told and one.saved_ms is None and one.alone.r1_change is None:
+        return "query vectors stay the same, but neither its time nor its R@1 was measured"
+    return told or "nothing was gained or lost that could be told"
+
+
+def _slower(one: Sensitivity) -> Iterator[str]:
+    saved = one.saved_ms
     if saved is None:
-        return _worse(one.alone)
-    if is_slower(one):
-        return f"slower, a step without it takes {saved.value:.2f} ms less; {_worse(one.alone)}"
-    if overlap(saved, Estimate(0.0, 0.0, 0.0)):
-        return f"no faster that could be told; {_worse(one.alone)}"
-    return _worse(one.alone)
+        return
+    if one.is_slower:
+        yield f"slower, a step takes {-saved.value:.2f} ms more"
+    elif overlap(saved, NOTHING):
+        yield "no faster that could be told"
 
 
-def _worse(effect: Effect) -> str:
-    told = f"worse, alone it takes the query cosine to {effect.query_cosine.mean:.4f}"
-    if effect.r1_change is None:
-        return told
-    return f"{told} and changes R@1 by {effect.r1_change.value * 100:+.1f} points"
+def _worse(effect: Effect) -> Iterator[str]:
+    """What INT8 costs; query vectors do not tell of what comes after them, R@1 does."""
+    cosine, change = f"{effect.query_cosine.mean:.4f}", effect.r1_change
+    lost = [f"takes the query cosine to {cosine}"] if float(cosine) < 1 else []
+    if change is not None and (lost or change.value < 0):
+        lost.append(f"changes R@1 by {change.value * 100:+.1f} points")
+    if lost:
+        yield f"worse, alone it {' and '.join(lost)}"
 
 
 def _precision(one: PlanMeasurement) -> Precision:

@@ -38,6 +38,7 @@ class Survey:
         counts: of calibration pictures to compare.
         judged: whether R@1 is measured of each way to calibrate.
         shipped: name of the plan that ships now; None where it is not among them.
+        quick: whether all this is for a look only, which the report then says.
     """
 
     plans: Sequence[PrecisionPlan]
@@ -48,6 +49,7 @@ class Survey:
     counts: Sequence[int] = COUNTS
     judged: bool = True
     shipped: str | None = None
+    quick: bool = False
 
     def run(self, measurer: Measurer, progress: Progress) -> Report:
         """Measure all of it; what was measured before is remembered.
@@ -71,6 +73,7 @@ class Survey:
             comparisons=self._compared(measurer, progress),
             search=() if searched is None else searched.steps,
             shipped=self.shipped,
+            quick=self.quick,
         )
         return _described(report, measurer, plans)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from export.precision.plan import Precision, PrecisionPlan, SubmodulePlan, plan_from_dict
 from runtime.bundle.manifest import Manifest
-from runtime.bundle.reader import open_bundle
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.errors import BundleError, UsageError
 
 FP32 = PrecisionPlan("fp32", "cpu")
@@ -21,7 +21,7 @@ class Builder(Protocol):
     """Makes bundles of plans."""
 
     @property
-    def source(self) -> Path:
+    def source(self) -> Bundle:
         """The FP32 bundle that all others are made of."""
 
     def identity(self, plan: PrecisionPlan) -> str:
@@ -53,15 +53,15 @@ class ReadyBundles:
 
     Args:
         source: the FP32 bundle.
-        ready: plans (`plan_of`) and the folders of their bundles.
+        ready: plans (`plan_of`) and their bundles.
     """
 
-    def __init__(self, source: Path, ready: Sequence[tuple[PrecisionPlan, Path]]) -> None:
+    def __init__(self, source: Bundle, ready: Sequence[tuple[PrecisionPlan, Bundle]]) -> None:
         self._source = source
         self._ready = [(FP32, source), *ready]
 
     @property
-    def source(self) -> Path:
+    def source(self) -> Bundle:
         """As `Builder.source`."""
         return self._source
 
@@ -71,25 +71,25 @@ class ReadyBundles:
 
     def identity(self, plan: PrecisionPlan) -> str:
         """Digest of the bundle, which names every byte of it."""
-        return open_bundle(self._folder(plan)).digest
+        return self._bundle(plan).digest
 
     def build(self, plan: PrecisionPlan, out: Path) -> Path:
         """The folder of the bundle; nothing is written."""
-        return self._folder(plan)
+        return self._bundle(plan).folder
 
     def samples(self, plan: PrecisionPlan) -> str:
         """As the bundle tells it."""
-        note = open_bundle(self._folder(plan)).manifest.provenance.get("precision", {})
+        note = self._bundle(plan).manifest.provenance.get("precision", {})
         return str(note.get("samples", {}).get("sha256", ""))
 
     def blocks(self, submodule: str) -> tuple[str, ...]:
         """None: a bundle that is there is taken as a whole."""
         return ()
 
-    def _folder(self, plan: PrecisionPlan) -> Path:
-        for one, folder in self._ready:
+    def _bundle(self, plan: PrecisionPlan) -> Bundle:
+        for one, bundle in self._ready:
             if plan == one:
-                return folder
+                return bundle
         raise UsageError(
             f"there is no bundle of the plan {plan.name}",
             why=f"those there are: {', '.join(one.name for one, _ in self._ready)}",

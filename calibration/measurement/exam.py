@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -46,17 +46,22 @@ class Exam:
         """The clips.
 
         Raises:
-            ClipListError: a line or a photo cannot be used, or a clip has no label.
+            ClipListError: a line or a photo cannot be used, or a clip has no label or shows what is
+                not in the catalog.
         """
         clips = read_clips(self.manifest, self.root)
-        unlabelled = [clip.clip_id for clip in clips if clip.product_id is None]
+        unlabelled = [clip for clip in clips if clip.product_id is None]
         if unlabelled:
-            raise ClipListError(
-                f"{self.manifest} cannot be measured with",
-                why=f"{len(unlabelled)} clips name no product, the first is {unlabelled[0]}",
-                fix="give clips with labels",
-            )
+            raise self._unfit(unlabelled, "name no product", "give clips with labels")
+        strangers = [clip for clip in clips if clip.product_id not in self.items]
+        if strangers:
+            fix = "give the --catalog that belongs to the clips"
+            raise self._unfit(strangers, "show a product that is not in the catalog", fix)
         return clips
+
+    def _unfit(self, clips: Sequence[Clip], why: str, fix: str) -> ClipListError:
+        told = f"{len(clips)} clips {why}, the first is {clips[0].clip_id}"
+        return ClipListError(f"{self.manifest} cannot be measured with", why=told, fix=fix)
 
     @cached_property
     def items(self) -> dict[str, Item]:

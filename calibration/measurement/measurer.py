@@ -153,8 +153,7 @@ class Measurer:
     @cached_property
     def rule(self) -> Decision:
         """The decision rule that fits FP32."""
-        start = open_bundle(self.builder.source).manifest.decision
-        return fitted_rule(self.answers(FP32), start)
+        return fitted_rule(self.answers(FP32), self.builder.source.manifest.decision)
 
     def _measured(self, plan: PrecisionPlan, key: str) -> PlanMeasurement:
         sizes, likeness = self.sizes(plan), self.likeness(plan)
@@ -216,14 +215,10 @@ class Measurer:
                 fix="judge it with `sgmn report --target tensorrt`, and time it on its target",
             )
         return {
-            "fp32": self._fp32,
+            "fp32": self.builder.source.digest,
             "plan": self.builder.identity(plan),
             "machine": self._machine,
         }
-
-    @cached_property
-    def _fp32(self) -> str:
-        return open_bundle(self.builder.source).digest
 
     @cached_property
     def _machine(self) -> str:
@@ -233,7 +228,7 @@ class Measurer:
 
     @cached_property
     def _likener(self) -> Likener:
-        source = self.builder.source
+        source = self.builder.source.folder
         return Likener(source, draw_probe(self.exam, source, self.seed))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +13,7 @@ from export.precision.plan import Calibration, PrecisionPlan
 from export.precision.simulation import simulate_bundle
 from export.samples import Samples
 from runtime.bundle.manifest import SUBMODULES
-from runtime.bundle.reader import open_bundle
+from runtime.bundle.reader import Bundle
 from runtime.catalog.progress import Progress
 
 Draw = Callable[[Calibration], Samples]
@@ -30,27 +29,28 @@ class PlanBuilder:
         progress: shows progress.
     """
 
-    def __init__(self, source: Path, draw: Draw, cache: Path, progress: Progress) -> None:
+    def __init__(self, source: Bundle, draw: Draw, cache: Path, progress: Progress) -> None:
         self._source = source
         self._draw = draw
         self._cache = cache
         self._progress = progress
         self._digests: dict[tuple[int, int], str] = {}
+        self._blocks: dict[str, tuple[str, ...]] = {}
         self._latest: tuple[tuple[int, int], BundleMaker] | None = None
 
     @property
-    def source(self) -> Path:
+    def source(self) -> Bundle:
         """As `Builder.source`."""
         return self._source
 
     def identity(self, plan: PrecisionPlan) -> str:
         """As `Builder.identity`."""
         if _exact(plan):
-            return self._source_digest
+            return self._source.digest
         key = _drawn(plan)
         if key not in self._digests:
             self._maker(plan)
-        return digest_of([self._source_digest, plan.digest(), self._digests[key]])
+        return digest_of([self._source.digest, plan.digest(), self._digests[key]])
 
     def build(self, plan: PrecisionPlan, out: Path) -> Path:
         """As `Builder.build`; nothing is built for FP32.
@@ -59,7 +59,7 @@ class PlanBuilder:
         plan's graphs do.
         """
         if _exact(plan):
-            return self._source
+            return self._source.folder
         if plan.target == "cpu":
             self._maker(plan).make(plan, out)
             return out
@@ -71,8 +71,11 @@ class PlanBuilder:
 
     def blocks(self, submodule: str) -> tuple[str, ...]:
         """As `Builder.blocks`."""
-        file = self._source / open_bundle(self._source).manifest.submodules[submodule].file
-        return tuple(block.name for block in blocks(file) if block.weighted)
+        if submodule not in self._blocks:
+            file = self._source.folder / self._source.manifest.submodules[submodule].file
+            names = tuple(block.name for block in blocks(file) if block.weighted)
+            self._blocks[submodule] = names
+        return self._blocks[submodule]
 
     def samples(self, plan: PrecisionPlan) -> str:
         """As `Builder.samples`."""
@@ -87,13 +90,11 @@ class PlanBuilder:
         if self._latest is None or self._latest[0] != key:
             samples = self._draw(plan.calibration)
             self._digests[key] = samples.digest()
-            made = BundleMaker(self._source, samples, cache=self._cache, progress=self._progress)
+            made = BundleMaker(
+                self._source.folder, samples, cache=self._cache, progress=self._progress
+            )
             self._latest = key, made
         return self._latest[1]
-
-    @cached_property
-    def _source_digest(self) -> str:
-        return open_bundle(self._source).digest
 
 
 def _exact(plan: PrecisionPlan) -> bool:

@@ -17,7 +17,7 @@ from calibration.samples import draw_samples
 from export.precision.plan import Calibration, PrecisionPlan, Target
 from export.samples import Samples
 from runtime.bundle.manifest import Manifest
-from runtime.bundle.reader import open_bundle
+from runtime.bundle.reader import Bundle
 from runtime.catalog.progress import no_progress
 from runtime.errors import StorageError, UsageError
 from runtime.lock import FileLock
@@ -68,37 +68,29 @@ class Workplace:
             nothing is timed.
     """
 
-    source: Path
+    source: Bundle
     exam: Exam
     sources: Sources
     out: Path
     conditions: Conditions = field(default_factory=Conditions)
-    ready: Mapping[str, Path] = field(default_factory=dict)
+    ready: Mapping[str, Bundle] = field(default_factory=dict)
     seed: int = 0
     target: Target = "cpu"
 
-    def plans(self) -> list[tuple[PrecisionPlan, Path]]:
-        """The plans of the bundles that are there, with their folders.
-
-        Raises:
-            BundleError: one is damaged.
-        """
-        return [
-            (plan_of(open_bundle(folder).manifest, name), folder)
-            for name, folder in self.ready.items()
-        ]
+    def plans(self) -> list[tuple[PrecisionPlan, Bundle]]:
+        """The plans of the bundles that are there, with the bundles."""
+        return [(plan_of(bundle.manifest, name), bundle) for name, bundle in self.ready.items()]
 
     @contextmanager
     def open(self) -> Iterator[Measurer]:
         """A measurer, while no other process works in the folder.
 
         Raises:
-            BundleError: the FP32 bundle, or one that is there, is damaged.
             StorageError: another process works there, or nothing can be written there.
             UsageError: a bundle that is there is not of the same network.
         """
-        for folder in self.ready.values():
-            _require_same(self.source, folder)
+        for bundle in self.ready.values():
+            _require_same(self.source, bundle)
         with ExitStack() as opened:
             _lock(self.out, opened)
             # Bars cannot stand within bars; those of the caller tell enough.
@@ -130,7 +122,7 @@ class _Both:
         self._builder = builder
 
     @property
-    def source(self) -> Path:
+    def source(self) -> Bundle:
         return self._builder.source
 
     def identity(self, plan: PrecisionPlan) -> str:
@@ -149,12 +141,11 @@ class _Both:
         return self._ready if self._ready.holds(plan) else self._builder
 
 
-def _require_same(source: Path, other: Path) -> None:
+def _require_same(source: Bundle, other: Bundle) -> None:
     """Another network's accuracy says nothing of precision."""
-    mine, theirs = (_training(open_bundle(folder).manifest) for folder in (source, other))
-    if mine != theirs:
+    if _training(source.manifest) != _training(other.manifest):
         raise UsageError(
-            f"{other} is not of the network of {source}",
+            f"{other.folder} is not of the network of {source.folder}",
             why="their manifests tell of different training",
             fix="give the FP32 bundle that it was made of",
         )

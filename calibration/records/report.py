@@ -23,6 +23,7 @@ class Report:
         comparisons: ways to calibrate.
         search: what the search visited, in order.
         shipped: name of the plan that ships now; None where it is not among those measured.
+        quick: whether less was measured, for a look.
         clips: number of clips.
         gallery: number of products in the catalog, distractors among them.
         root: folder that photo paths are relative to.
@@ -38,6 +39,7 @@ class Report:
     comparisons: tuple[CalibrationComparison, ...] = ()
     search: tuple[SearchStep, ...] = ()
     shipped: str | None = None
+    quick: bool = False
     clips: int = 0
     gallery: int = 0
     root: str = ""

@@ -37,7 +37,7 @@ class Sensitivity:
         submodule: its name.
         block: of `export.precision.blocks`; None for the whole submodule.
         alone: only this block is INT8, against FP32.
-        held: everything else is INT8, against all INT8; None where not measured.
+        held: everything else is INT8, against all INT8; None where all INT8 leaves this out.
     """
 
     submodule: str
@@ -49,6 +49,25 @@ class Sensitivity:
     def name(self) -> str:
         """Submodule and block in short."""
         return self.submodule if self.block is None else f"{self.submodule}/{self.block}"
+
+    @property
+    def saved_ms(self) -> Estimate | None:
+        """Milliseconds a step that INT8 in this block saves; below 0 it is slower.
+
+        Among INT8 neighbours where that was measured: a block alone in INT8 also pays for changing
+        precision on either side of it. None where nothing was timed.
+        """
+        if self.held is None or self.held.saved_ms is None:
+            return self.alone.saved_ms
+        held = self.held.saved_ms
+        low, high = (None if bound is None else -bound for bound in (held.high, held.low))
+        return Estimate(-held.value, low, high)
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether INT8 in this block surely makes a step slower."""
+        saved = self.saved_ms
+        return saved is not None and saved.high is not None and saved.high < 0
 
 
 @dataclass(frozen=True)

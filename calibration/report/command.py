@@ -30,7 +30,6 @@ COLUMNS = ("plan", "R@1", "change", "p50 ms", "p95 ms", "times FP32", "MB", "bud
 )
 @click.option(
     "--plan",
-    "--plans",
     "plan_names",
     multiple=True,
     help="Plan, or .toml file, to measure. Default: the usual ones.",
@@ -100,7 +99,7 @@ def report(
         require_blocks(plan, source)
     extent = QUICK if quick else FULL
     place = Workplace(
-        source=bundle,
+        source=source,
         exam=Exam(manifest, root, Stock(catalog, distractors, enrol)),
         sources=Sources((catalog,), pictures),
         out=out,
@@ -117,6 +116,7 @@ def report(
         counts=extent.counts,
         judged=extent.judged,
         shipped=ready[0].name if ready else None,
+        quick=quick,
     )
     found = run(place, survey, progress, _command_line())
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calibration.records.report import Report
 from calibration.report.page import in_detail
-from calibration.report.plots.blocks import lost_likeness, saved_by_int8, saved_time
+from calibration.report.plots.blocks import lost_likeness, saved_time
 from calibration.report.plots.calibrations import calibrations
 from calibration.report.plots.pareto import pareto
 from models.evaluation.page.reliability import reliability_diagram
@@ -28,7 +28,7 @@ def figures(report: Report) -> dict[str, str]:
         found["pareto-p95.svg"] = pareto(report, "p95")
     if report.sensitivities:
         found["block-likeness.svg"] = lost_likeness(report)
-    if any(saved_by_int8(one) for one in report.sensitivities):
+    if any(one.saved_ms for one in report.sensitivities):
         found["block-time.svg"] = saved_time(report)
     if report.comparisons:
         found["calibration.svg"] = calibrations(report)

@@ -30,7 +30,7 @@ def span(one: Estimate | None, scale: float = 1.0, digits: int = 1, *, sign: boo
 
 def megabytes(size: int | None) -> str:
     """Bytes in millions of bytes."""
-    return NOTHING if size is None else f"{size / 1e6:.1f}"
+    return NOTHING if size is None else f"{size / 1e6:.{1 if size >= 1e5 else 3}f}"
 
 
 def milliseconds(value: float | None) -> str:

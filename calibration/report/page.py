@@ -12,7 +12,6 @@ from calibration.records.sensitivity import Sensitivity
 from calibration.report.complaints import answers
 from calibration.report.numbers import NOTHING, fixed, megabytes, milliseconds, signed, span
 from calibration.report.pictures import Pictures, illustrated
-from calibration.report.plots.blocks import saved_by_int8
 from calibration.report.sentences import asked, summary, verdict
 from export.precision.plan import PrecisionPlan
 from models.evaluation.page.plot import for_page
@@ -99,12 +98,16 @@ def _placed(figures: Mapping[str, str]) -> dict[str, Any]:
     def those(beginning: str) -> list[str]:
         return [for_page(svg) for name, svg in figures.items() if name.startswith(beginning)]
 
-    captions = ("With the rule that fits FP32", "With a rule of its own")
+    rules = ("With the rule that fits FP32", "With a rule of its own")
+    blocks = (
+        "What INT8 loses: longer bars lose more",
+        "What INT8 saves: left of zero it is slower",
+    )
     return {
         "pareto": those("pareto"),
-        "blocks": those("block"),
+        "blocks": list(zip(blocks, those("block"), strict=False)),
         "calibrations": "".join(those("calibration")),
-        "reliability": list(zip(captions, those("reliability"), strict=False)),
+        "reliability": list(zip(rules, those("reliability"), strict=False)),
     }
 
 
@@ -150,7 +153,6 @@ _FILTERS: dict[str, Any] = {
     "span": span,
     "megabytes": megabytes,
     "milliseconds": milliseconds,
-    "saved_by_int8": saved_by_int8,
     "asked": asked,
     "calibrated": _is_calibrated,
     "precision_of": _precision_of,

@@ -9,7 +9,7 @@ from calibration.measurement.builder import plan_of
 from calibration.plans import PlanOptions, chosen_plan
 from calibration.survey import MIXED
 from export.precision.plan import PrecisionPlan, Target
-from runtime.bundle.reader import open_bundle
+from runtime.bundle.reader import Bundle, open_bundle
 
 DEFAULT: dict[Target, tuple[str, ...]] = {
     "cpu": ("fp16", "fp16-heads", "int8-text", "int8", "int8-encoders", "int8-all"),
@@ -38,24 +38,24 @@ def asked_plans(names: Sequence[str], preset: str, target: Target) -> list[Preci
     return [chosen_plan(name, preset, options) for name in names or DEFAULT[target]]
 
 
-def shipped_bundle(bundle: Path | None, others: Iterable[PrecisionPlan]) -> dict[str, Path]:
+def shipped_bundle(folder: Path | None, others: Iterable[PrecisionPlan]) -> dict[str, Bundle]:
     """The bundle that ships, if one was given, by what its plan is called in the report.
 
-    That is as it calls itself, unless another plan is called so and does something else, or the
-    search will call its own so.
+    That is as it calls itself, with a word more where another plan is called so and does something
+    else, or where the search will call its own so.
 
     Raises:
         BundleError: the bundle is damaged.
     """
-    if bundle is None:
+    if folder is None:
         return {}
-    manifest = open_bundle(bundle).manifest
-    note = manifest.provenance.get("precision")
+    bundle = open_bundle(folder)
+    note = bundle.manifest.provenance.get("precision")
     if not isinstance(note, dict) or "plan" not in note:
         return {SHIPPED: bundle}
     name = str(note["plan"]["name"])
-    plan = plan_of(manifest, name)
+    plan = plan_of(bundle.manifest, name)
     alike = name != MIXED and all(
         one.digest() == plan.digest() for one in others if one.name == name
     )
-    return {name if alike else SHIPPED: bundle}
+    return {name if alike else f"{name}-{SHIPPED}": bundle}

@@ -22,7 +22,10 @@ def verdict(report: Report) -> str:
     if report.shipped == name:
         return f"Keep what ships: {name}"
     if name == report.reference.plan.name:
-        return f"Stay with full precision: {name}"
+        move = "Stay with" if report.shipped is None else "Go back to"
+        return f"{move} full precision: {name}"
+    if report.reference.latency is None:
+        return f"Time {name} on the device"
     return f"Ship {name}"
 
 
@@ -34,6 +37,8 @@ def summary(report: Report) -> list[str]:
         *_fast(report, chosen),
         *_screen(report, chosen),
         *_shipped(report),
+        *_next(report),
+        *_hasty(report),
     ]
 
 
@@ -53,10 +58,7 @@ def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
         yield f"{first}."
         return
     told = f"{first} and {of_hundred(now.r1.value)} do with {chosen.plan.name}."
-    likely = span(now.r1_change, 100, sign=True).replace(" to ", " and ")
-    if likely:
-        told += f" The true change likely lies between {likely}."
-    yield told
+    yield f"{told} {_likely(now.r1_change)}".rstrip()
     if not report.recommendation.proven:
         yield (
             f"{report.clips} clips are too few to prove that the loss stays within "
@@ -64,28 +66,34 @@ def _right(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
         )
 
 
+def _likely(change: Estimate) -> str:
+    if change == Estimate(0.0, 0.0, 0.0):
+        return "It is as many for every product."
+    bounds = span(change, 100, sign=True).replace(" to ", " and ")
+    return f"The true change likely lies between {bounds}." if bounds else ""
+
+
 def _fast(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
     if chosen.latency is None or report.reference.latency is None:
         yield "How long a step takes was not measured: that needs the device itself."
         return
     step = "A step, from a new camera frame to an answer,"
-    now, full = chosen.latency, report.reference.latency
+    now = chosen.latency
     usual = milliseconds(now.p50.value)
     slow = f"95 of 100 steps take less than {milliseconds(now.p95.value)} ms."
     if now.ratio is None:
         yield f"{step} usually takes {usual} ms; {slow}"
         return
-    told = f"{step} usually takes {usual} ms, at full precision {milliseconds(full.p50.value)} ms"
-    yield f"{told}: {_speed(now.ratio)}. {slow}"
+    yield f"{step} usually takes {usual} ms, {_speed(now.ratio)}. {slow}"
 
 
 def _speed(ratio: Estimate) -> str:
     """What a ratio of times means; where FP32 may be as fast, it says so."""
     if overlap(ratio, ITSELF):
-        return "no difference that could be told"
+        return "neither faster nor slower than at full precision, as far as could be told"
     if ratio.value < 1:
-        return f"{1 / ratio.value:.1f} times as fast"
-    return f"{ratio.value:.1f} times as long"
+        return f"{1 / ratio.value:.1f} times as fast as at full precision"
+    return f"{ratio.value:.1f} times as long as at full precision"
 
 
 def _screen(report: Report, chosen: PlanMeasurement) -> Iterator[str]:
@@ -108,6 +116,25 @@ def _shipped(report: Report) -> Iterator[str]:
     within = budget.allows(shipped.overall.r1_change)
     told = "stays within" if within else "misses"
     yield f"What ships now, {report.shipped}, {told} the budget of {_budget(report)}."
+
+
+def _next(report: Report) -> Iterator[str]:
+    """How what is recommended comes to be what ships."""
+    if report.recommendation.plan.name in (report.shipped, report.reference.plan.name):
+        return
+    made = "Next: make its bundle (sgmn quantize --plan recommended.toml)"
+    if report.reference.latency is None:
+        yield f"{made} and build its engines there (sgmn build)."
+    else:
+        yield (
+            f"{made}, fit its confidence (sgmn calibrate), and judge that very bundle "
+            "(sgmn report --shipped)."
+        )
+
+
+def _hasty(report: Report) -> Iterator[str]:
+    if report.quick:
+        yield "Measured with --quick: for a look, not for a decision."
 
 
 def _budget(report: Report) -> str:

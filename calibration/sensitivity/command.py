@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from calibration.options import budget_option, draw_options, exam_options
+from calibration.options import NumberRange, budget_option, draw_options, exam_options
 from runtime.commands.output import json_option, print_json, progress, table
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ VISITS = ("move", "block", "cosine", "R@1", "accepted", "why")
 @budget_option("the plan")
 @click.option(
     "--cosine",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     default=0.99,
     show_default=True,
     help="Mean cosine of query vectors that the plan must keep.",
@@ -104,9 +104,10 @@ def sensitivity(
     from runtime.bundle.reader import open_bundle
 
     options = PlanOptions(method=method, pictures=count, seed=seed)
-    whole = chosen_plan(plan_name, open_bundle(bundle).manifest.preset, options)
+    source = open_bundle(bundle)
+    whole = chosen_plan(plan_name, source.manifest.preset, options)
     place = Workplace(
-        source=bundle,
+        source=source,
         exam=Exam(manifest, root, Stock(catalog, distractors)),
         sources=Sources(feeds or (catalog,), pictures, videos),
         out=out,

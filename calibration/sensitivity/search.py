@@ -72,7 +72,7 @@ class Search:
             SgmnError: a bundle cannot be built or does not run.
         """
         blocks = [one for one in self.sensitivities if one.block is not None]
-        slow = [one for one in blocks if is_slower(one)]
+        slow = [one for one in blocks if one.is_slower]
         plan, met = self._begin(slow)
         held: list[Sensitivity] = []
         quick = [one for one in blocks if one not in slow]
@@ -146,16 +146,6 @@ class Search:
 
     def _likeness(self, plan: PrecisionPlan) -> Cosine:
         return self.measurer.likeness(plan).query
-
-
-def is_slower(one: Sensitivity) -> bool:
-    """Whether a step is surely faster with the block held than with it in INT8.
-
-    Judged among INT8 neighbours: alone in FP32, a block also pays for the change of precision on
-    either side of it.
-    """
-    saved = None if one.held is None else one.held.saved_ms
-    return saved is not None and saved.low is not None and saved.low > 0
 
 
 def _holding(plan: PrecisionPlan, one: Sensitivity) -> PrecisionPlan:

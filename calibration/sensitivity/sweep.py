@@ -1,4 +1,7 @@
-"""Which blocks suffer from INT8: each alone against FP32, and each held against all INT8."""
+"""Which blocks suffer from INT8: each alone against FP32, and each held against all INT8.
+
+Submodules that all INT8 leaves out are tried alone as well, to tell why.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ class Effort:
     """How much is measured.
 
     Attributes:
-        judged: the most sensitive blocks whose R@1 is measured as well.
+        judged: the most sensitive blocks whose R@1 is measured as well; where it is not 0, that of
+            submodules left out by the plan is too: query vectors tell nothing of what comes later.
         rounds: steps of each plan that are timed; 0 leaves times out.
     """
 
@@ -50,7 +54,7 @@ def sweep(
     progress: Progress,
     by_block: Sequence[str] = BY_BLOCK,
 ) -> tuple[Sensitivity, ...]:
-    """The sensitivity of every block of the INT8 submodules of a plan, the most sensitive first.
+    """The sensitivity of every submodule and of the blocks of a plan, the most sensitive first.
 
     Args:
         measurer: measures and remembers.
@@ -66,15 +70,15 @@ def sweep(
     shown = progress(places, label="Trying blocks", total=len(places))
     found = {place: _sensitivity(measurer, whole, place, effort) for place in shown}
     order = sorted(places, key=lambda place: found[place].alone.query_cosine.mean)
-    judged = progress(order[: effort.judged], label="Judging blocks", total=effort.judged)
-    for place in judged:
+    judged = _worth_judging(order, whole, effort)
+    for place in progress(judged, label="Judging blocks", total=len(judged)):
         found[place] = _judged(measurer, whole, place, found[place])
     return tuple(found[place] for place in order)
 
 
 def alone(whole: PrecisionPlan, place: Place, blocks: Sequence[str]) -> PrecisionPlan:
-    """The plan in which one block has the precision it has in ``whole``, and all else is FP32."""
-    plan = replace(whole.of(place.submodule), held_precision="fp32")
+    """The plan in which one block is INT8, and all else FP32."""
+    plan = replace(whole.of(place.submodule), precision="int8", held_precision="fp32")
     if place.block is not None:
         plan = replace(plan, held=tuple(block for block in blocks if block != place.block))
     return replace(whole, name=f"only-{place.name}", submodules={place.submodule: plan})
@@ -91,14 +95,21 @@ def held(whole: PrecisionPlan, place: Place) -> PrecisionPlan:
 
 def _places(measurer: Measurer, whole: PrecisionPlan, by_block: Sequence[str]) -> Iterable[Place]:
     for submodule in SUBMODULES:
-        plan = whole.of(submodule)
-        if plan.precision != "int8":
-            continue
         yield Place(submodule, None)
-        if submodule in by_block:
+        if submodule in by_block and _has_int8(whole, submodule):
             for block in measurer.builder.blocks(submodule):
-                if block not in plan.held:
+                if block not in whole.of(submodule).held:
                     yield Place(submodule, block)
+
+
+def _has_int8(whole: PrecisionPlan, submodule: str) -> bool:
+    return whole.of(submodule).precision == "int8"
+
+
+def _worth_judging(order: Sequence[Place], whole: PrecisionPlan, effort: Effort) -> list[Place]:
+    most, rest = order[: effort.judged], order[effort.judged :]
+    left_out = [place for place in rest if not _has_int8(whole, place.submodule)]
+    return [*most, *(left_out if effort.judged else [])]
 
 
 def _plans(
@@ -112,11 +123,12 @@ def _sensitivity(
     measurer: Measurer, whole: PrecisionPlan, place: Place, effort: Effort
 ) -> Sensitivity:
     only, without = _plans(measurer, whole, place)
+    among = _has_int8(whole, place.submodule)
     return Sensitivity(
         place.submodule,
         place.block,
         _effect(measurer, only, FP32, place.submodule, effort.rounds),
-        _effect(measurer, without, whole, place.submodule, effort.rounds),
+        _effect(measurer, without, whole, place.submodule, effort.rounds) if among else None,
     )
 
 

@@ -39,6 +39,11 @@ def test_too_few_answers_are_told() -> None:
     )
 
 
+def test_no_change_at_all_is_told_without_an_interval() -> None:
+    told = BUDGET.in_words(Estimate(0.0, 0.0, 0.0), 44)
+    assert told == "R@1 is that of FP32 for every product (budget 0.5 points)."
+
+
 def test_a_proof_is_told_without_doubt() -> None:
     told = BUDGET.in_words(Estimate(-0.002, -0.004, 0.0), 5000)
     assert told == "R@1 falls by 0.2 points, interval -0.4 to +0.0 (budget 0.5 points)."

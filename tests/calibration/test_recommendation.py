@@ -45,7 +45,9 @@ def test_the_fastest_within_the_budget_is_taken() -> None:
     assert "0.50 times (0.48 to 0.52)" in found.reasons[0]
     assert "slow rejected: slower: 0.80 times" in _sentence(found, "slow")
     assert "worse rejected: worse. L0 fused: R@1 falls by 2.0 points" in _sentence(found, "worse")
-    assert "fp32 rejected: slower" in _sentence(found, "fp32")
+    assert _sentence(found, "fp32") == (
+        "fp32 rejected: slower, fast takes 0.50 times (0.48 to 0.52) its time."
+    )
     assert found.proven
 
 
@@ -72,12 +74,13 @@ def test_ties_in_time_are_decided_by_accuracy_then_size() -> None:
     quick, exact = _plan("quick", 0.50, total_bytes=9), _plan("exact", 0.53, r1=0.82)
     found = _chosen(quick, exact)
     assert found.plan.name == "exact"
+    assert found.reasons[0].startswith("No plan within the budget is surely faster than exact: ")
     assert "As fast, as far as the intervals tell: quick" in found.reasons[-1]
     assert "as fast as exact, but its R@1 is 2.0 points lower" in _sentence(found, "quick")
     small, large = _plan("small", 0.53, total_bytes=10_000_000), _plan("large", 0.50)
     found = _chosen(small, large)
     assert found.plan.name == "small"
-    assert "17.0 MB larger" in _sentence(found, "large")
+    assert "as fast as small, but its bundle is 170 % larger" in _sentence(found, "large")
     assert _chosen(_plan("a", 0.5), _plan("b", 0.7, r1=0.9)).plan.name == "a"
 
 
@@ -121,7 +124,7 @@ def _effect(cosine: float, saved: Estimate | None = None, change: Estimate | Non
 
 
 def test_blocks_that_stay_exact_are_explained() -> None:
-    blocks = ("stem", "slow", "even", "unknown")
+    blocks = ("stem", "slow", "even", "quick", "unknown")
     plan = _plan("mixed", 0.5)
     submodules = {
         "frame_encoder": SubmodulePlan("int8", blocks),
@@ -133,7 +136,10 @@ def test_blocks_that_stay_exact_are_explained() -> None:
         Sensitivity("frame_encoder", "stem", _effect(0.97, None, near(-0.023)), _effect(1, gain)),
         Sensitivity("frame_encoder", "slow", _effect(0.9999), _effect(1, Estimate(0.5, 0.4, 0.6))),
         Sensitivity("frame_encoder", "even", _effect(0.999), _effect(1, Estimate(0, -0.1, 0.1))),
-        Sensitivity("query_head", None, _effect(0.95), None),
+        Sensitivity("query_head", None, _effect(0.95, Estimate(-0.2, -0.3, -0.1)), None),
+        Sensitivity("item_head", None, _effect(1.0, NONE, near(-0.015)), None),
+        Sensitivity("reranker", None, _effect(1.0, near(0.2), near(0.01)), None),
+        Sensitivity("frame_encoder", "quick", _effect(1.0), _effect(1.0)),
     ]
     found = recommend([FP32, plan], known, BUDGET)
     told = {one.subject: one.sentence for one in found.rejections if one.subject != "fp32"}
@@ -141,10 +147,16 @@ def test_blocks_that_stay_exact_are_explained() -> None:
         "INT8 rejected for frame_encoder/stem: worse, alone it takes the query cosine to 0.9700 "
         "and changes R@1 by -2.3 points."
     )
-    assert "slower, a step without it takes 0.50 ms less" in told["frame_encoder/slow"]
+    assert "slower, a step takes 0.50 ms more; worse" in told["frame_encoder/slow"]
     assert "no faster that could be told" in told["frame_encoder/even"]
+    assert "neither its time nor its R@1 was measured" in told["frame_encoder/quick"]
     assert "not measured by itself" in told["frame_encoder/unknown"]
-    assert "worse, alone it takes the query cosine to 0.9500" in told["query_head"]
+    assert "slower, a step takes 0.20 ms more; worse" in told["query_head"]
+    assert told["item_head"] == (
+        "INT8 rejected for item_head: no faster that could be told; "
+        "worse, alone it changes R@1 by -1.5 points."
+    )
+    assert told["reranker"].endswith("nothing was gained or lost that could be told.")
     assert "text_encoder" not in told
     assert {one.precision for one in found.rejections if one.subject in told} == {"int8"}
 

@@ -15,6 +15,7 @@ from calibration.records.report import Report
 from calibration.sensitivity.sweep import Effort
 from calibration.survey import Survey
 from export.precision.plan import SubmodulePlan
+from runtime.bundle.manifest import SUBMODULES
 from runtime.errors import UsageError
 from tests.calibration.measurement.made_up_plans import BLOCKS, INT8, measurer_of
 from tests.export.conftest import Exported
@@ -49,7 +50,7 @@ def _survey() -> Survey:
 
 def test_a_report_holds_all_that_was_measured(made: Report) -> None:
     assert [one.plan.name for one in made.measurements] == ["fp32", "ships", "mixed"]
-    assert len(made.sensitivities) == 1 + len(BLOCKS)
+    assert len(made.sensitivities) == len(SUBMODULES) + len(BLOCKS)
     assert [one.pictures for one in made.comparisons] == [16, 64]
     assert made.search[0].move == "start"
     assert made.recommendation.plan.name in {"ships", "mixed"}

@@ -31,30 +31,16 @@ def lost_likeness(report: Report) -> str:
 
 def saved_time(report: Report) -> str:
     """What INT8 in this block saves of a step; left of zero it is slower."""
-    shown = [one for one in report.sensitivities if saved_by_int8(one) is not None]
+    shown = [one for one in report.sensitivities if one.saved_ms is not None]
 
     def paint(axes: Axes) -> None:
         for row, one in enumerate(shown):
-            saved = saved_by_int8(one)
-            if saved is not None:
-                _saved(axes, row, saved)
+            if one.saved_ms is not None:
+                _saved(axes, row, one.saved_ms)
         axes.axvline(0, color=INK, linewidth=1)
         _rows(axes, shown, "ms a step saved by INT8 in this block")
 
     return draw("Time saved by block", WIDTH, _height(shown), paint)
-
-
-def saved_by_int8(one: Sensitivity) -> Estimate | None:
-    """Milliseconds a step that INT8 in this block saves; below 0 it is slower.
-
-    Among INT8 neighbours where that was measured: a block alone in INT8 also pays for changing
-    precision on either side of it.
-    """
-    if one.held is None or one.held.saved_ms is None:
-        return one.alone.saved_ms
-    held = one.held.saved_ms
-    low, high = (None if bound is None else -bound for bound in (held.high, held.low))
-    return Estimate(-held.value, low, high)
 
 
 def is_held(report: Report, one: Sensitivity) -> bool:

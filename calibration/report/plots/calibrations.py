@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 500, 320
 LOOKS: dict[Method, tuple[str, str]] = {
-    "minmax": (BLUE, "o"),
-    "entropy": (AMBER, "s"),
-    "percentile": (GREEN, "^"),
+    "minmax": (BLUE, "o-"),
+    "entropy": (AMBER, "s-"),
+    "percentile": (GREEN, "^--"),
 }
+"""Colour, mark and line; minmax often gives what percentile does, and shows through its dashes."""
 
 
 def calibrations(report: Report) -> str:
@@ -25,7 +26,7 @@ def calibrations(report: Report) -> str:
     def paint(axes: Axes) -> None:
         from matplotlib.ticker import NullLocator
 
-        for method, (colour, marker) in LOOKS.items():
+        for method, (colour, line) in LOOKS.items():
             found = sorted(
                 (one.pictures, one.query_cosine.mean)
                 for one in report.comparisons
@@ -33,7 +34,7 @@ def calibrations(report: Report) -> str:
             )
             if found:
                 counts, likeness = zip(*found, strict=True)
-                axes.plot(counts, likeness, marker=marker, color=colour, lw=2, label=method)
+                axes.plot(counts, likeness, line, color=colour, lw=2, label=method)
         axes.set_xscale("log", base=2)
         ticks = sorted({one.pictures for one in report.comparisons})
         axes.set_xticks(ticks, [str(tick) for tick in ticks])

@@ -19,7 +19,7 @@ from calibration.measurement.store import Store, digest_of
 from export.precision.plan import PrecisionPlan, SubmodulePlan
 from models.evaluation.gallery import Stock
 from models.evaluation.prediction import Question
-from runtime.bundle.reader import open_bundle
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
 from tests.export.conftest import Exported
 from tests.models.made_up_bank import quiet
@@ -43,13 +43,13 @@ class NoisyBuilder:
         built: names of the plans built so far.
     """
 
-    source: Path
+    source: Bundle
     noise: Mapping[str, float]
     built: list[str] = field(default_factory=list)
 
     def identity(self, plan: PrecisionPlan) -> str:
         fields = {key: value for key, value in plan.as_dict().items() if key != "name"}
-        return digest_of([fields, dict(self.noise), open_bundle(self.source).digest])
+        return digest_of([fields, dict(self.noise), self.source.digest])
 
     def samples(self, plan: PrecisionPlan) -> str:
         return "" if plan.of(ENCODER).precision == "fp32" else digest_of(plan.calibration.seed)
@@ -61,12 +61,12 @@ class NoisyBuilder:
         encoder = plan.of(ENCODER)
         int8 = [b for b in BLOCKS if encoder.precision == "int8" and b not in encoder.held]
         if not int8:
-            return self.source
+            return self.source.folder
         self.built.append(plan.name)
-        shutil.copytree(self.source, out)
+        shutil.copytree(self.source.folder, out)
         for block in int8:
             stir(out, block, self.noise[block])
-        manifest = open_bundle(self.source).manifest
+        manifest = self.source.manifest
         provenance = {**manifest.provenance, "int8": int8}
         seal(out, manifest.model_copy(update={"provenance": provenance}))
         return out
@@ -135,7 +135,7 @@ def measurer_of(
 ) -> tuple[Measurer, NoisyBuilder, FixedStopwatch]:
     """A measurer whose bundles and store lie in a folder."""
     builder, stopwatch = (
-        NoisyBuilder(exported.bundle, noise),
+        NoisyBuilder(open_bundle(exported.bundle), noise),
         FixedStopwatch(saves or {}, conditions),
     )
     bundles, store = Bundles(builder, folder / "bundles"), Store(folder / "measurements")

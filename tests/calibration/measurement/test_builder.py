@@ -21,11 +21,11 @@ NOISE = dict.fromkeys(BLOCKS, 0.1)
 def test_a_ready_bundle_is_named_by_its_digest_and_left_alone(
     exported: Exported, tmp_path: Path
 ) -> None:
-    made = NoisyBuilder(exported.bundle, NOISE).build(INT8, tmp_path / "int8")
-    ready = ReadyBundles(exported.bundle, [(INT8, made)])
+    made = NoisyBuilder(open_bundle(exported.bundle), NOISE).build(INT8, tmp_path / "int8")
+    ready = ReadyBundles(open_bundle(exported.bundle), [(INT8, open_bundle(made))])
     bundles = Bundles(ready, tmp_path / "bundles")
     assert bundles.of(INT8) == made
-    assert bundles.of(FP32) == exported.bundle == ready.source
+    assert bundles.of(FP32) == exported.bundle == ready.source.folder
     assert list((tmp_path / "bundles").iterdir()) == []
     # One of the same name that does something else is not it.
     assert not ready.holds(replace(_only("head"), name="int8"))
@@ -33,7 +33,7 @@ def test_a_ready_bundle_is_named_by_its_digest_and_left_alone(
 
 
 def test_a_plan_without_a_bundle_is_told(exported: Exported) -> None:
-    ready = ReadyBundles(exported.bundle, [])
+    ready = ReadyBundles(open_bundle(exported.bundle), [])
     with pytest.raises(UsageError, match="no bundle of the plan int8"):
         ready.identity(INT8)
 
@@ -41,7 +41,7 @@ def test_a_plan_without_a_bundle_is_told(exported: Exported) -> None:
 def test_a_bundle_is_built_once_and_only_the_latest_are_kept(
     exported: Exported, tmp_path: Path
 ) -> None:
-    builder = NoisyBuilder(exported.bundle, NOISE)
+    builder = NoisyBuilder(open_bundle(exported.bundle), NOISE)
     bundles = Bundles(builder, tmp_path, kept=2)
     plans = [INT8, _only("trunk.0"), _only("head")]
     places = [bundles.of(plan) for plan in plans]
@@ -58,7 +58,7 @@ def test_what_a_killed_process_left_is_used_where_it_is_whole(
     exported: Exported, tmp_path: Path
 ) -> None:
     folder = tmp_path / "bundles"
-    builder = NoisyBuilder(exported.bundle, NOISE)
+    builder = NoisyBuilder(open_bundle(exported.bundle), NOISE)
     place = Bundles(builder, folder).of(INT8)
     assert Bundles(builder, folder).of(INT8) == place
     assert builder.built == ["int8"]

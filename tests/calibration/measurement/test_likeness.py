@@ -10,6 +10,7 @@ import pytest
 from calibration.measurement.likeness import Likener, Probe, cosine, draw_probe
 from models.heads.norms import MASKED
 from runtime.bundle.manifest import SUBMODULES
+from runtime.bundle.reader import open_bundle
 from tests.calibration.measurement.made_up_plans import (
     BLOCKS,
     INT8,
@@ -37,7 +38,9 @@ def test_only_the_submodule_that_differs_is_blamed(
     exported: Exported, probe: Probe, tmp_path: Path
 ) -> None:
     """The heads of a noisy encoder are fed what FP32's were, so they stay exact."""
-    noisy = NoisyBuilder(exported.bundle, dict.fromkeys(BLOCKS, 0.3)).build(INT8, tmp_path / "b")
+    noisy = NoisyBuilder(open_bundle(exported.bundle), dict.fromkeys(BLOCKS, 0.3)).build(
+        INT8, tmp_path / "b"
+    )
     found = Likener(exported.bundle, probe).compare(noisy)
     assert found.outputs["frame_encoder.cls"].mean < 0.999
     assert found.query.mean < 0.9999
@@ -49,7 +52,7 @@ def test_more_noise_is_less_alike(exported: Exported, probe: Probe, tmp_path: Pa
     likener = Likener(exported.bundle, probe)
     means = []
     for share in (0.05, 0.3, 1.0):
-        builder = NoisyBuilder(exported.bundle, dict.fromkeys(BLOCKS, share))
+        builder = NoisyBuilder(open_bundle(exported.bundle), dict.fromkeys(BLOCKS, share))
         means.append(likener.compare(builder.build(INT8, tmp_path / f"{share}")).query.mean)
     assert means == sorted(means, reverse=True)
     assert means[0] - means[2] > 0.001

@@ -38,7 +38,7 @@ def drawing(exported: Exported) -> Drawing:
 
 @pytest.fixture
 def builder(exported: Exported, drawing: Drawing, tmp_path: Path) -> PlanBuilder:
-    return PlanBuilder(exported.bundle, drawing, tmp_path / "ranges", quiet)
+    return PlanBuilder(open_bundle(exported.bundle), drawing, tmp_path / "ranges", quiet)
 
 
 def _calibrated(**changes: object) -> Calibration:
@@ -80,7 +80,7 @@ def test_identity_tells_plans_and_samples_apart_but_not_names(
 def test_other_pictures_give_another_identity(exported: Exported, tmp_path: Path) -> None:
     darker = [(picture // 2) for picture in exported.samples.pictures]
     one, two = (
-        PlanBuilder(exported.bundle, Drawing(samples), tmp_path, quiet).identity(INT8)
+        PlanBuilder(open_bundle(exported.bundle), Drawing(samples), tmp_path, quiet).identity(INT8)
         for samples in (exported.samples, replace(exported.samples, pictures=darker))
     )
     assert one != two

@@ -12,6 +12,7 @@ from calibration.measurement.memory import own_peak, peak_memory
 from calibration.measurement.steps import Conditions, StepStopwatch, StepTimes
 from calibration.recommendation import overlap
 from models.evaluation.metrics import Estimate
+from runtime.bundle.reader import open_bundle
 from runtime.errors import EngineError
 from tests.calibration.measurement.made_up_plans import BLOCKS, INT8, NoisyBuilder
 from tests.export.conftest import Exported
@@ -22,7 +23,9 @@ SHORT = Conditions(threads=1, items=40, rounds=6, warm_up=2)
 def test_steps_of_two_bundles_take_turns(
     exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noisy = NoisyBuilder(exported.bundle, dict.fromkeys(BLOCKS, 0.1)).build(INT8, tmp_path / "b")
+    noisy = NoisyBuilder(open_bundle(exported.bundle), dict.fromkeys(BLOCKS, 0.1)).build(
+        INT8, tmp_path / "b"
+    )
     from calibration.bench.harness import StepHarness
 
     order: list[str] = []

@@ -30,19 +30,19 @@ def shipped(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def _place(exported: Exported, out: Path, shipped: Path) -> Workplace:
     return Workplace(
-        source=exported.bundle,
+        source=open_bundle(exported.bundle),
         exam=exam_of(exported),
         sources=Sources((exported.feed,), (exported.root / "dev" / "images" / "train",)),
         out=out,
         conditions=Conditions(items=30, rounds=4, warm_up=1),
-        ready={"shipped": shipped},
+        ready={"shipped": open_bundle(shipped)},
     )
 
 
 def test_what_ships_is_measured_as_it_is(exported: Exported, shipped: Path, tmp_path: Path) -> None:
     place = _place(exported, tmp_path, shipped)
-    ((plan, folder),) = place.plans()
-    assert (plan.name, folder) == ("shipped", shipped)
+    ((plan, bundle),) = place.plans()
+    assert (plan.name, bundle.folder) == ("shipped", shipped)
     assert plan.of("frame_encoder") == INT8.of("frame_encoder")
     with place.open() as measurer:
         found = measurer.measure(plan)

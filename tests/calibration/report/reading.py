@@ -5,22 +5,24 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-SHOWN = ("src", "href", "srcset", "action", "data", "poster")
+LOADED = ("src", "href", "srcset", "action", "data", "poster")
 
 
 class Reader(HTMLParser):
-    """Collects what a page shows and what it would load."""
+    """Collects what a page shows, what it would load and what it links to."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.addresses: list[str] = []
+        self.links: list[str] = []
         self.handlers: list[str] = []
         self._texts: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.addresses += [v or "" for name, v in attrs if name in SHOWN]
+        where = self.links if tag == "a" else self.addresses
+        where += [v or "" for name, v in attrs if name in LOADED]
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
 
     def handle_data(self, data: str) -> None:

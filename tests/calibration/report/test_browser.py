@@ -63,9 +63,12 @@ def test_nothing_leaves_the_screen(browser: sync_api.Browser, address: str, widt
     with browser.new_page(viewport={"width": width, "height": 844}) as page:
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        drawn = page.locator("section svg").first.bounding_box()
-        assert drawn["x"] >= 0
-        assert drawn["x"] + drawn["width"] <= width
+        figure = page.locator("section figure").first.bounding_box()
+        assert figure["x"] >= 0
+        assert figure["x"] + figure["width"] <= width
+        drawn = page.locator("section svg").first
+        scale = drawn.bounding_box()["width"] / int(drawn.get_attribute("width"))
+        assert scale > 0.8, "letters of plots can be read; the figure scrolls where it is narrow"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

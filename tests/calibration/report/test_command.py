@@ -77,6 +77,7 @@ def test_the_page_shows_what_was_measured(out: Path) -> None:
     found = from_json(Report, json.loads((out / "report.json").read_text(encoding="utf-8")))
     assert [one.plan.name for one in found.measurements] == ["fp32", "int8", "fp16"]
     assert found.shipped == "int8"
+    assert found.quick
     assert [one.block for one in found.sensitivities if one.block] != []
     assert {one.method for one in found.comparisons} == {"minmax", "entropy", "percentile"}
     page = read(out / "index.html")
@@ -192,7 +193,7 @@ def test_a_gate_needs_what_ships(exported: Exported, tmp_path: Path) -> None:
 def test_two_plans_of_one_name_are_refused(exported: Exported, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text('name = "fp16"\ntarget = "cpu"\n')
-    asked = words(exported, tmp_path / "out", "--plans", str(file))
+    asked = words(exported, tmp_path / "out", "--plan", str(file))
     with pytest.raises(UsageError, match="two plans fp16"):
         CliRunner().invoke(report, asked, catch_exceptions=False)
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from calibration.report.command import report as command
 from calibration.report.pictures import NoPictures
 from calibration.report.write import write_report
-from runtime.errors import StorageError, UsageError
+from runtime.errors import ClipListError, StorageError, UsageError
 from tests.calibration.made_up_report import report
 from tests.calibration.report.asking import words
 from tests.disks import read_only, small_disk
@@ -58,6 +58,28 @@ def test_a_plan_that_cannot_be_made_is_refused_before_anything_is_measured(
     assert isinstance(ran.exception, UsageError)
     assert "blocks.99" in ran.exception.what
     assert not out.exists()
+
+
+def test_clips_of_another_catalog_are_refused_before_anything_is_measured(
+    exported: Exported, tmp_path: Path
+) -> None:
+    clips, out = tmp_path / "clips.jsonl", tmp_path / "out"
+    known = exported.root / "dev" / "clips_val.jsonl"
+    clips.write_text(
+        known.read_text(encoding="utf-8").replace('"product_id": "pear"', '"product_id": "strange"')
+    )
+    ran = CliRunner().invoke(command, words(exported, out, "--clips", str(clips)))
+    assert isinstance(ran.exception, ClipListError)
+    assert "1 clips show a product that is not in the catalog" in ran.exception.why
+    assert not (out / "measurements").exists()
+
+
+@pytest.mark.parametrize("points", ["nan", "-1", "101"])
+def test_a_budget_that_is_none_is_refused(exported: Exported, tmp_path: Path, points: str) -> None:
+    ran = CliRunner().invoke(command, words(exported, tmp_path / "out", "--budget", points))
+    assert ran.exit_code == 2
+    assert "is not in the range" in ran.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_new_report_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:

@@ -47,10 +47,12 @@ def test_the_top_third_is_plain(page: Reader) -> None:
         "Of 100 answers, 80 name the product shown at full precision and 80 do with mixed." in top
     )
     assert "44 clips are too few to prove that the loss stays within 0.5 of 100 answers" in top
-    assert "usually takes 25.0 ms, at full precision 40.0 ms: 1.6 times as fast." in top
+    assert "usually takes 25.0 ms, 1.6 times as fast as at full precision." in top
     assert "95 of 100 steps take less than 30.0 ms." in top
     assert "For 4 of 100 answers the screen says something else" in top
     assert "What ships now, mixed, stays within the budget of 0.5 of 100 answers." in top
+    assert "Next:" not in top
+    assert "--quick" not in top
     assert not {"R@1", "cosine", "ECE", "MRR", "p95"} & set(re.findall(r"[\w@]+", top))
 
 
@@ -117,6 +119,11 @@ def test_hardware_seeds_digests_and_the_command_are_there(page: Reader) -> None:
     assert "cd" * 32 in about
     assert "load while measuring 0.1 to 0.1" in about
     assert "sgmn report runs/fp32 --out report" in about
+
+
+def test_all_figures_are_linked_to(folder: Path, page: Reader) -> None:
+    beside = sorted(file.name for file in folder.iterdir() if file.name != "index.html")
+    assert page.links == ["report.json", "#about", *beside]
 
 
 def test_nothing_is_loaded_and_nothing_runs(folder: Path, page: Reader) -> None:
@@ -200,6 +207,27 @@ def test_a_plan_that_misses_its_budget_is_marked(tmp_path: Path) -> None:
     assert 'class="verdict missed"' in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
+def test_what_is_to_be_done_is_told(tmp_path: Path) -> None:
+    made = report()
+    text = _written(tmp_path, replace(made, shipped="int8")).text
+    assert "Next: make its bundle (sgmn quantize --plan recommended.toml)" in text
+    back = replace(made.recommendation, plan=made.reference.plan)
+    text = _written(tmp_path, replace(made, recommendation=back, shipped="int8")).text
+    assert "Go back to full precision: fp32" in text
+    assert "Next:" not in text
+
+
+def test_a_quick_look_is_called_one(tmp_path: Path) -> None:
+    top = _written(tmp_path, replace(report(), quick=True)).text.partition("For engineers")[0]
+    assert "Measured with --quick: for a look, not for a decision." in top
+
+
+def test_no_change_at_all_is_told_without_an_interval(tmp_path: Path) -> None:
+    made = report()
+    shown = replace(made, recommendation=replace(made.recommendation, proven=True))
+    assert "80 do with mixed. It is as many for every product." in _written(tmp_path, shown).text
+
+
 def test_fp32_alone_is_a_report(tmp_path: Path) -> None:
     fp32 = measurement(
         "fp32", 40.0, agreement=replace(measurement("x", 1).agreement, rank_changes=())
@@ -218,9 +246,11 @@ def test_fp32_alone_is_a_report(tmp_path: Path) -> None:
 def test_without_times_nothing_is_said_of_them(tmp_path: Path) -> None:
     made = report()
     untimed = tuple(replace(one, latency=None) for one in made.measurements)
-    page = _written(tmp_path, replace(made, measurements=untimed))
+    page = _written(tmp_path, replace(made, measurements=untimed, shipped=None))
     assert "How long a step takes was not measured" in page.text
     assert "times as fast" not in page.text
+    assert "Time mixed on the device" in page.text
+    assert "and build its engines there (sgmn build)" in page.text
     assert "Not timed" in page.text
     assert not list(tmp_path.glob("pareto-*.svg"))
 

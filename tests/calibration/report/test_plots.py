@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from calibration.report.plots.blocks import lost_likeness, saved_by_int8, saved_time
+from calibration.report.plots.blocks import lost_likeness, saved_time
 from calibration.report.plots.calibrations import calibrations
 from calibration.report.plots.frontier import frontier
 from calibration.report.plots.pareto import BAR, pareto
@@ -92,9 +92,8 @@ def test_blocks_are_bars_as_long_as_what_they_lose() -> None:
 
 def test_what_int8_costs_is_left_of_zero() -> None:
     (one, _) = report().sensitivities
-    saved = saved_by_int8(one)
-    assert saved == Estimate(-1.5, -1.51, -1.49)
-    assert saved_by_int8(replace(one, held=None)) == near(1.5)
+    assert one.saved_ms == Estimate(-1.5, -1.51, -1.49)
+    assert replace(one, held=None).saved_ms == near(1.5)
     ((x, _),) = Drawing(saved_time(report())).marks(RED)
     assert x == pytest.approx(-1.5, abs=0.02)
 

@@ -16,6 +16,7 @@ from calibration.plans import read_plan, write_plan
 from calibration.sensitivity.command import sensitivity
 from export.precision.maker import make_bundle
 from export.precision.plan import Calibration, PrecisionPlan, SubmodulePlan
+from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import open_bundle
 from runtime.errors import StorageError
 from runtime.lock import FileLock
@@ -58,12 +59,8 @@ def test_the_plan_found_can_be_made(exported: Exported, out: Path, tmp_path: Pat
 def test_every_block_is_in_the_file(out: Path) -> None:
     found = json.loads((out / "sensitivity.json").read_text())
     names = {(one["submodule"], one["block"]) for one in found["sensitivities"]}
-    assert names == {
-        ("frame_encoder", None),
-        ("frame_encoder", "trunk"),
-        ("frame_encoder", "head"),
-        ("text_encoder", None),
-    }
+    blocks = {("frame_encoder", "trunk"), ("frame_encoder", "head")}
+    assert names == {(submodule, None) for submodule in SUBMODULES} | blocks
     cosines = [one["alone"]["query_cosine"]["mean"] for one in found["sensitivities"]]
     assert cosines == sorted(cosines)
     assert cosines[0] < 1

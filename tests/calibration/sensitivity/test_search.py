@@ -11,7 +11,7 @@ from calibration.budget import Budget
 from calibration.measurement.builder import FP32
 from calibration.records.measurement import Cosine
 from calibration.records.sensitivity import Effect, Sensitivity
-from calibration.sensitivity.search import Search, is_slower
+from calibration.sensitivity.search import Search
 from calibration.sensitivity.sweep import Effort, Place, held, sweep
 from export.precision.plan import SubmodulePlan
 from models.evaluation.metrics import Estimate
@@ -114,7 +114,8 @@ def test_slower_needs_the_whole_interval() -> None:
         effect = Effect(Cosine(1.0, 1.0), 0.0, None, saved, 0)
         return Sensitivity(ENCODER, "head", effect, effect)
 
-    assert is_slower(one(Estimate(0.5, 0.1, 0.9)))
-    assert not is_slower(one(Estimate(0.5, -0.1, 0.9)))
-    assert not is_slower(one(None))
-    assert not is_slower(replace(one(Estimate(0.5, 0.1, 0.9)), held=None))
+    assert one(Estimate(0.5, 0.1, 0.9)).is_slower
+    assert not one(Estimate(0.5, -0.1, 0.9)).is_slower
+    assert not one(None).is_slower
+    assert not replace(one(Estimate(0.5, 0.1, 0.9)), held=None).is_slower
+    assert replace(one(Estimate(-0.5, -0.9, -0.1)), held=None).is_slower

@@ -9,9 +9,9 @@ import pytest
 
 from calibration.records.json import from_json, to_json
 from calibration.records.sensitivity import Sensitivity
-from calibration.sensitivity.search import is_slower
 from calibration.sensitivity.sweep import Effort, Place, alone, held, sweep
 from export.precision.plan import PrecisionPlan, SubmodulePlan
+from runtime.bundle.manifest import SUBMODULES
 from runtime.errors import UsageError
 from tests.calibration.measurement.made_up_plans import BLOCKS, ENCODER, INT8, measurer_of
 from tests.export.conftest import Exported
@@ -40,7 +40,7 @@ def test_blocks_are_ranked_by_what_they_lose(exported: Exported, folder: Path) -
     names = [one.block for one in found]
     assert [name for name in names if name] == ["trunk.2", "head", "trunk.0"]
     assert set(names) == {None, *BLOCKS}
-    by = {one.block: one for one in found}
+    by = {one.block: one for one in found if one.submodule == ENCODER}
     whole, worst = by[None], by["trunk.2"]
     assert worst.alone.query_cosine.mean < by["trunk.0"].alone.query_cosine.mean
     assert whole.held is not None
@@ -56,7 +56,8 @@ def test_blocks_are_ranked_by_what_they_lose(exported: Exported, folder: Path) -
 def test_times_are_of_the_block_alone_and_of_the_whole_without_it(
     exported: Exported, folder: Path
 ) -> None:
-    by = {one.block: one for one in _swept(exported, folder, Effort(judged=0, rounds=40))}
+    found = _swept(exported, folder, Effort(judged=0, rounds=40))
+    by = {one.block: one for one in found if one.submodule == ENCODER}
     for block, saved in SAVES.items():
         effect = by[block]
         assert effect.alone.saved_ms is not None
@@ -64,14 +65,30 @@ def test_times_are_of_the_block_alone_and_of_the_whole_without_it(
         assert effect.held is not None
         assert effect.held.saved_ms is not None
         assert effect.held.saved_ms.value == pytest.approx(-saved)
-        assert is_slower(effect) == (block == "head")
+        assert effect.is_slower == (block == "head")
 
 
 def test_only_the_most_sensitive_are_judged(exported: Exported, folder: Path) -> None:
     found = _swept(exported, folder, Effort(judged=2, rounds=0))
-    assert [one.alone.r1_change is not None for one in found] == [True, True, False, False]
+    judged = [one.alone.r1_change is not None for one in found if one.submodule == ENCODER]
+    assert judged == [True, True, False, False]
     assert all(one.alone.saved_ms is None for one in found)
     assert from_json(Sensitivity, to_json(found[0])) == found[0]
+
+
+def test_submodules_that_the_plan_leaves_out_are_tried_alone(
+    exported: Exported, folder: Path
+) -> None:
+    """Query vectors tell nothing of INT8 in what comes after them, so R@1 is always measured."""
+    found = _swept(exported, folder, Effort(judged=1, rounds=40))
+    left_out = {one.submodule: one for one in found if one.submodule != ENCODER}
+    assert left_out.keys() == set(SUBMODULES) - {ENCODER}
+    for one in left_out.values():
+        assert (one.block, one.held) == (None, None)
+        assert one.alone.r1_change is not None
+        assert one.alone.saved_ms is not None
+    cheap = _swept(exported, folder, Effort(judged=0, rounds=0))
+    assert all(one.alone.r1_change is None for one in cheap)
 
 
 def test_a_sweep_goes_on_where_it_was(exported: Exported, tmp_path: Path) -> None:
@@ -94,6 +111,9 @@ def test_plans_of_one_block() -> None:
     only = alone(whole, Place(ENCODER, "head"), BLOCKS)
     assert only.of(ENCODER) == SubmodulePlan("int8", ("trunk.0", "trunk.2"))
     assert only.of("text_encoder") == SubmodulePlan()
+    assert alone(whole, Place("reranker", None), ()).submodules == {
+        "reranker": SubmodulePlan("int8")
+    }
     without = held(whole, Place(ENCODER, "head"))
     assert without.of(ENCODER) == SubmodulePlan("int8", ("head",))
     assert without.of("text_encoder") == SubmodulePlan("int8")
