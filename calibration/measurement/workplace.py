@@ -84,7 +84,7 @@ class Workplace:
             BundleError: one is damaged.
         """
         return [
-            (plan_of(open_bundle(folder).manifest, name), folder)
+            (plan_of(open_bundle(folder).manifest, name, self.target), folder)
             for name, folder in self.ready.items()
         ]
 
