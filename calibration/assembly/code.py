@@ -26,7 +26,8 @@ def code_of(modules: Iterable[str]) -> set[Path]:
     finder = ModuleFinder(path=[str(ROOT)])
     for module in modules:
         finder.import_hook(module)
-    own = {Path(found.__file__) for found in finder.modules.values() if found.__file__}
+    files = (getattr(found, "__file__", None) for found in finder.modules.values())
+    own = {Path(file) for file in files if file is not None}
     others = {name.partition(".")[0] for name in finder.badmodules} - finder.modules.keys()
     return own | set(_installed(others))
 

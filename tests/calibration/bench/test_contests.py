@@ -47,7 +47,7 @@ def test_every_form_of_the_network_steps_and_takes_a_clip(
     # The words are read before: no step reads them.
     assert "words" not in {stage for spent in found.stages.values() for stage in spent}
     assert len(found.stages["int8"]["frame_encoder"]) == 3 * kiosk.QUICK
-    assert found.refused == ""
+    assert found.refused == {}
 
 
 def test_each_form_runs_its_own_bundle(material: Material, stock: SqliteCatalog) -> None:
@@ -73,7 +73,7 @@ def test_compiled_forms_take_part_and_give_the_same(
             compiled, eager = (run[f"torch_{form}_{work}"](0) for form in ("compile", "eager"))
             assert compiled.rows == eager.rows
             assert compiled.confidences == pytest.approx(eager.confidences, rel=1e-3)
-    assert found.refused == ""
+    assert found.refused == {}
     assert found.compile_s > 0
 
 
@@ -110,9 +110,9 @@ def test_names_of_ratios_tell_the_shelf_and_what_was_scaled() -> None:
 def test_without_a_compiler_the_rest_is_measured(material: Material, stock: SqliteCatalog) -> None:
     with kiosks(material, stock, threads=1, seed=0, compiled=True) as found:
         names = {one.name for one in found.alternatives}
-    assert "C++ compiler" in found.refused
+    assert "C++ compiler" in found.refused["torch_compile"]
     assert found.compile_s is None
     assert not {name for name in names if "compile" in name}
     with submodule(material, "reranker", threads=1, seed=0, compiled=True) as parts:
         assert [one.name for one in parts.alternatives] == ["int8", "fp32", "torch_eager"]
-    assert "C++ compiler" in parts.refused
+    assert "C++ compiler" in parts.refused["torch_compile"]
