@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from calibration.bench import gpu, kiosk, shelf, submodules
 from calibration.bench.kiosk import Contenders
 from calibration.bench.material import Material, require_same, seeded, twins
@@ -200,6 +202,8 @@ class Bench:
         pairs: Sequence[tuple[str, str, str]],
     ) -> None:
         settings, label = self._settings, f"{name}, {_threads(threads)}"
+        # Torch compiles a function for a few sets of shapes and threads, and then no more.
+        torch.compiler.reset()
         with contenders as found:
             for rival, why in found.refused.items():
                 self._results.skipped[f"{rival}: {label}"] = why

@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
-from calibration.bench import kiosk, shelf, submodules
+from calibration.bench import kiosk, shelf, submodules, torch_forms
 from calibration.bench.kiosk import kiosks
 from calibration.bench.material import Material
 from calibration.bench.paired import Rounds, measure
+from calibration.bench.run import Bench, Settings, Sources
 from calibration.bench.stock import made_up_catalog
 from calibration.bench.submodules import submodule
+from calibration.bench.torch_forms import Forward
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import verify
+from runtime.catalog.progress import no_progress
 from runtime.catalog.sqlite_catalog import SqliteCatalog
+from tests.export.conftest import Exported
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,6 @@ def stock(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import torch
     from torch._inductor import config
 
     torch._dynamo.reset()
@@ -75,6 +79,24 @@ def test_compiled_forms_take_part_and_give_the_same(
             assert compiled.confidences == pytest.approx(eager.confidences, rel=1e-3)
     assert found.refused == {}
     assert found.compile_s > 0
+
+
+def test_what_one_contest_compiled_leaves_the_next_its_turn(
+    quantised: Path, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch refuses to compile a function too often; a clip and a step alone are twice."""
+    from torch._dynamo import config
+
+    def traced(module: Forward) -> Forward:
+        return torch.compile(module, dynamic=False, fullgraph=True, backend="eager")
+
+    monkeypatch.setattr(torch_forms, "compiled_whole", traced)
+    monkeypatch.setattr(config, "recompile_limit", 2)
+    sources = Sources(quantised, exported.bundle, exported.checkpoint, tmp_path)
+    settings = Settings(parts=("kiosk",), threads=(1, 2), items=40, rounds=1, compiled=True)
+    found = Bench(sources, settings, no_progress).run()
+    assert found.skipped == {}
+    assert "step_int8_vs_torch_compile_2_threads" in found.ratios
 
 
 @pytest.mark.parametrize("name", SUBMODULES)
