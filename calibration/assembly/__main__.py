@@ -19,6 +19,8 @@ _path = click.Path(path_type=Path)
 @click.option("--resumes", is_flag=True, help="The command goes on in the folder that is there.")
 @click.option("--depfile", type=_path, help="Where to list the files read.")
 @click.option("--reads", "places", type=_path, multiple=True, help="File or folder that is read.")
+@click.option("--part", "parts", type=_path, multiple=True, help="Folder of a part before.")
+@click.option("--code", "modules", multiple=True, help="Module that runs, with its imports.")
 @click.option("--feed", "feeds", type=_path, multiple=True, help="Feed that is read.")
 @click.option("--clips", type=_path, help="Labelled clips that are read.")
 @click.option("--root", type=_path, help="Folder their photos are relative to.")
@@ -30,6 +32,8 @@ def make(
     resumes: bool,
     depfile: Path | None,
     places: tuple[Path, ...],
+    parts: tuple[Path, ...],
+    modules: tuple[str, ...],
     feeds: tuple[Path, ...],
     clips: Path | None,
     root: Path | None,
@@ -40,7 +44,7 @@ def make(
     from calibration.assembly.part import Part
     from calibration.assembly.sources import Sources
 
-    sources = Sources(places, feeds, clips, root, enrol)
+    sources = Sources(places, parts, modules, feeds, clips, root, enrol)
     try:
         made = Part(out, proof, command, sources, resumes).make(depfile)
     except subprocess.CalledProcessError as error:

@@ -58,7 +58,7 @@ class Part:
             subprocess.CalledProcessError: the command failed; what was there before stays.
         """
         begun, files = time.time(), self.sources.files()
-        key = digest_of(files, self.command, __version__)
+        key = digest_of([*files, *self.sources.made()], self.command, __version__)
         changed = not (self._has(self.proof) and self._kept_key() == key)
         if changed:
             self._run()

@@ -35,11 +35,16 @@ QUIET_LOAD = 0.5
     type=_path,
     help="Checkpoint of the same network. Default: the preset with random heads, as fast.",
 )
+@click.option(
+    "--tensorrt",
+    type=_path,
+    help="Bundle of the same network whose engines are built, for a GPU. Default: --bundle.",
+)
 @click.option("--quick", is_flag=True, help="A few minutes: no torch.compile, release scaled.")
 @click.option(
     "--only",
     "parts",
-    type=click.Choice(["kiosk", "submodules", "shelf"]),
+    type=click.Choice(["kiosk", "submodules", "gpu", "shelf"]),
     multiple=True,
     help="Measure these alone.",
 )
@@ -64,6 +69,7 @@ def bench(
     bundle_folder: Path | None,
     fp32: Path | None,
     checkpoint: Path | None,
+    tensorrt: Path | None,
     quick: bool,
     parts: tuple[str, ...],
     threads: tuple[int, ...],
@@ -88,7 +94,8 @@ def bench(
     from calibration.bench.run import PARTS, Bench, Settings, Sources
     from runtime.bundle.current import bundle_in_use
 
-    sources = Sources(bundle_folder or bundle_in_use(), fp32, checkpoint, cache or default_cache())
+    bundle, kept = bundle_folder or bundle_in_use(), cache or default_cache()
+    sources = Sources(bundle, fp32, checkpoint, kept, tensorrt)
     settings = Settings(
         quick=quick,
         parts=parts or PARTS,

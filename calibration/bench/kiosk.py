@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from functools import partial
 from calibration.bench.alternative import Alternative, Call
 from calibration.bench.harness import StepHarness
 from calibration.bench.material import Material
+from calibration.bench.torch_forms import COMPILED, forms
 from calibration.bench.torch_match import TorchMatch
 from runtime.catalog.catalog import CatalogReader
 from runtime.engines.settings import EngineSettings
@@ -42,13 +44,13 @@ class Contenders:
         alternatives: to measure together.
         stages: filled while they are measured, warm-up included.
         compile_s: seconds that ``torch.compile`` took; None where it takes no part.
-        refused: why ``torch.compile`` cannot take part; empty where nothing hinders it.
+        refused: why something cannot take part, by its name.
     """
 
     alternatives: list[Alternative] = field(default_factory=list)
     stages: Stages = field(default_factory=dict)
     compile_s: float | None = None
-    refused: str = ""
+    refused: dict[str, str] = field(default_factory=dict)
 
     def add_bundle(self, name: str, harness: StepHarness) -> None:
         """A bundle in the runtime, whatever runs its submodules."""
@@ -61,21 +63,26 @@ class Contenders:
         self.alternatives.append(Call(f"{name}_step", step, QUICK))
         self.alternatives.append(Call(f"{name}_clip", harness.clip))
 
-    def add_torch(self, name: str, match: TorchMatch) -> None:
-        """The network in torch."""
-        self.alternatives.append(Call(f"{name}_step", match.step, SLOW))
-        self.alternatives.append(Call(f"{name}_clip", match.clip))
-        self.alternatives.append(Call(f"{name}_frames", match.frames))
-
-    def add_compiled(self, make: Callable[[], TorchMatch]) -> None:
-        """The network through ``torch.compile``, unless that fails here."""
-        try:
+    def add_torch(self, name: str, make: Callable[[], TorchMatch]) -> None:
+        """The network in a form of torch; where that fails here, why is kept."""
+        with self.refusing(name):
             match = make()
-            self.compile_s = match.compile()
+            match.prepare()
+            self.alternatives.append(Call(f"{name}_step", match.step, SLOW))
+            self.alternatives.append(Call(f"{name}_clip", match.clip))
+            self.alternatives.append(Call(f"{name}_frames", match.frames))
+
+    @contextmanager
+    def refusing(self, name: str) -> Iterator[None]:
+        """Within the block a form of torch runs for the first time: it is timed and may fail."""
+        begun = time.perf_counter()
+        try:
+            yield
         except RuntimeError as error:  # torch's own errors derive from it
-            self.refused = reason(error)
-        else:
-            self.add_torch("torch_compile", match)
+            self.refused[name] = reason(error)
+            return
+        if name == COMPILED:
+            self.compile_s = time.perf_counter() - begun
 
 
 @contextmanager
@@ -101,9 +108,8 @@ def kiosks(
                 found.add_bundle(name, harness)
         rule = harness.network.bundle.manifest.decision
         subject = (material.network, catalog, harness.heard, harness.frames, rule)
-        found.add_torch("torch_eager", TorchMatch(*subject))
-        if compiled:
-            found.add_compiled(partial(TorchMatch, *subject, compiled=True))
+        for name, form in forms("cpu", compiled=compiled).items():
+            found.add_torch(name, partial(TorchMatch, *subject, form=form))
         yield found
 
 

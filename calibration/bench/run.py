@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from calibration.bench import kiosk, shelf, submodules
+import torch
+
+from calibration.bench import gpu, kiosk, shelf, submodules
 from calibration.bench.kiosk import Contenders
-from calibration.bench.material import Material, seeded, twins
+from calibration.bench.material import Material, require_same, seeded, twins
 from calibration.bench.paired import Rounds, measure
 from calibration.bench.release.query import Sampled
 from calibration.bench.results import Contest, Results
@@ -24,9 +26,10 @@ from calibration.bench.threads import limited_threads
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import verify
 from runtime.catalog.progress import Progress
+from runtime.errors import GpuError
 from runtime.machine import describe, package_version
 
-PARTS = ("kiosk", "submodules", "shelf")
+PARTS = ("kiosk", "submodules", "gpu", "shelf")
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,14 @@ class Sources:
         fp32: its twin, or None.
         checkpoint: of both, or None.
         cache: folder of exported bundles.
+        tensorrt: bundle of the same network whose TensorRT engines are built; None for ``bundle``.
     """
 
     bundle: Path
     fp32: Path | None
     checkpoint: Path | None
     cache: Path
+    tensorrt: Path | None = None
 
 
 class Bench:
@@ -86,9 +91,17 @@ class Bench:
         sources: of the networks.
         settings: of the run.
         progress: shows how far a contest is.
+        place: of the contests on a GPU.
     """
 
-    def __init__(self, sources: Sources, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        settings: Settings,
+        progress: Progress,
+        place: gpu.Place = gpu.Place(),  # noqa: B008 - frozen
+    ) -> None:
+        self._place = place
         self._sources = sources
         self._settings = settings
         self._progress = progress
@@ -104,14 +117,18 @@ class Bench:
         about = _about(self._settings)
         self._results = Results(about)
         with tempfile.TemporaryDirectory(prefix="sgmn-bench-") as folder:
-            if {"kiosk", "submodules"} & set(parts):
+            if {"kiosk", "submodules", "gpu"} & set(parts):
                 sources = self._sources
                 material = twins(sources.bundle, sources.fp32, sources.checkpoint, sources.cache)
                 about["network"] = material.as_dict()
+                if sources.tensorrt is not None:
+                    require_same(material.network, verify(sources.tensorrt), sources.tensorrt)
                 if "kiosk" in parts:
                     self._kiosk(material, Path(folder) / "catalog")
                 if "submodules" in parts:
                     self._submodules(material)
+                if "gpu" in parts:
+                    self._gpu(material)
             if "shelf" in parts:
                 self._shelf(Path(folder) / "shelf")
         about["load_1min_after"] = _load()
@@ -148,6 +165,35 @@ class Bench:
                     )
                     self._hold(name, threads, opened, pairs)
 
+    def _gpu(self, material: Material) -> None:
+        bundle, threads = self._sources.tensorrt or self._sources.bundle, self._settings.threads[0]
+        try:
+            gpu.require_gpu(self._place)
+            with (
+                limited_threads(threads),
+                gpu.open_sides(material.network, bundle, self._place) as sides,
+            ):
+                self._gpu_contests(sides, threads)
+        except GpuError as error:
+            self._results.skipped["gpu"] = f"{error.what}: {error.why}"
+
+    def _gpu_contests(self, sides: gpu.Sides, threads: int) -> None:
+        settings, bundle = self._settings, sides.runtime.bundle
+        self._results.about["gpu"] = {"runs_on": sides.where, "bundle": bundle.digest}
+        seed, compiled = settings.seed, settings.compiled
+        with (
+            tempfile.TemporaryDirectory(prefix="sgmn-bench-") as folder,
+            made_up_catalog(
+                Path(folder) / "catalog", bundle.manifest, settings.items, settings.seed
+            ) as catalog,
+        ):
+            opened = gpu.kiosk(sides, catalog, seed=seed, compiled=compiled)
+            self._hold("kiosk on the GPU", threads, opened, gpu.RATIOS)
+        for name in SUBMODULES:
+            pairs = [(f"{name}_{gpu.OURS}_vs_{rival}", rival, gpu.OURS) for rival in gpu.RIVALS]
+            opened = gpu.submodule(sides, name, seed=seed, compiled=compiled)
+            self._hold(f"{name} on the GPU", threads, opened, pairs)
+
     def _hold(
         self,
         name: str,
@@ -156,9 +202,11 @@ class Bench:
         pairs: Sequence[tuple[str, str, str]],
     ) -> None:
         settings, label = self._settings, f"{name}, {_threads(threads)}"
+        # Torch compiles a function for a few sets of shapes and threads, and then no more.
+        torch.compiler.reset()
         with contenders as found:
-            if found.refused:
-                self._results.skipped[f"torch_compile: {label}"] = found.refused
+            for rival, why in found.refused.items():
+                self._results.skipped[f"{rival}: {label}"] = why
             before, rounds = _load(), settings.rounds_of(settings.rounds)
             series = measure(found.alternatives, rounds, watch=self._watch(label))
         self._add(

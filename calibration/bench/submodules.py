@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from calibration.bench.alternative import Call
-from calibration.bench.kiosk import Contenders, reason
+from calibration.bench.kiosk import Contenders
 from calibration.bench.material import Material
-from export.submodules import Part, parts
+from calibration.bench.torch_forms import COMPILED, EAGER, Forward, forms
+from export.submodules import parts
+from models.sgmn import Sgmn
 from runtime.bundle.reader import open_bundle
 from runtime.engines.engine import Engine
 from runtime.engines.onnxruntime_engine import OnnxRuntimeEngine
 from runtime.engines.opening import onnxruntime_engine
 from runtime.engines.settings import EngineSettings
 
-Feeds = Mapping[str, npt.NDArray[Any]]
-
 SIZES = {"N": 1, "L": 12}
 """One picture, one item, a sentence of twelve tokens."""
 
 REPEATS = 3
-RIVALS = ("fp32", "torch_eager", "torch_compile")
+RIVALS = ("fp32", EAGER, COMPILED)
 
 
 @contextmanager
@@ -44,20 +41,44 @@ def submodule(
         seed: of the inputs.
         compiled: whether to try ``torch.compile``.
     """
-    part = next(one for one in parts(material.network) if one.name == name)
-    generator = torch.Generator().manual_seed(seed)
-    inputs = [port.example(SIZES, generator) for port in part.inputs]
-    feeds = {port.name: one.numpy() for port, one in zip(part.inputs, inputs, strict=True)}
+    module, inputs = example(material.network, name, seed)
     found = Contenders()
     with ExitStack() as opened:
         for form, folder in (("int8", material.quantised), ("fp32", material.fp32)):
             if folder is not None:
                 engine = opened.enter_context(open_engine(folder, name, threads))
-                found.alternatives.append(Call(form, _running(engine, feeds), REPEATS))
-        found.alternatives.append(Call("torch_eager", _calling(part.module, inputs), REPEATS))
-        if compiled:
-            _add_compiled(found, part, inputs)
+                add_engine(found, form, engine, inputs)
+        add_torch(found, module, inputs, "cpu", compiled=compiled)
         yield found
+
+
+def example(network: Sgmn, name: str, seed: int) -> tuple[Forward, dict[str, Tensor]]:
+    """A submodule in torch, and inputs for it by name, in the order of its arguments."""
+    part = next(one for one in parts(network) if one.name == name)
+    generator = torch.Generator().manual_seed(seed)
+    return part.module, {port.name: port.example(SIZES, generator) for port in part.inputs}
+
+
+def add_engine(found: Contenders, name: str, engine: Engine, inputs: Mapping[str, Tensor]) -> None:
+    """A submodule in an engine; on a GPU the way there and back is included."""
+    feeds = {port: one.numpy() for port, one in inputs.items()}
+    found.alternatives.append(Call(name, lambda _: engine.run(feeds), REPEATS))
+
+
+def add_torch(
+    found: Contenders,
+    module: Forward,
+    inputs: Mapping[str, Tensor],
+    device: str,
+    *,
+    compiled: bool,
+) -> None:
+    """A submodule in every form of torch; on a GPU the way there and back is included."""
+    for name, form in forms(device, compiled=compiled).items():
+        with found.refusing(name):
+            call = _calling(form(module), list(inputs.values()), device)
+            call(0)
+            found.alternatives.append(Call(name, call, REPEATS))
 
 
 def open_engine(folder: Path, name: str, threads: int) -> OnnxRuntimeEngine:
@@ -69,25 +90,10 @@ def open_engine(folder: Path, name: str, threads: int) -> OnnxRuntimeEngine:
     return onnxruntime_engine(open_bundle(folder), name, EngineSettings(threads=threads))
 
 
-def _running(engine: Engine, feeds: Feeds) -> Callable[[int], object]:
-    return lambda _: engine.run(feeds)
-
-
-def _calling(module: Callable[..., object], inputs: list[Tensor]) -> Callable[[int], object]:
+def _calling(call: Forward, inputs: list[Tensor], device: str) -> Callable[[int], object]:
     @torch.inference_mode()
-    def call(_: int) -> object:
-        return module(*inputs)
+    def run(_: int) -> object:
+        found = call(*(one.to(device) for one in inputs))
+        return tuple(one.cpu() for one in found) if isinstance(found, tuple) else found.cpu()
 
-    return call
-
-
-def _add_compiled(found: Contenders, part: Part, inputs: list[Tensor]) -> None:
-    begun = time.perf_counter()
-    try:
-        call = _calling(torch.compile(part.module, dynamic=False), inputs)
-        call(0)
-    except RuntimeError as error:
-        found.refused = reason(error)
-    else:
-        found.compile_s = time.perf_counter() - begun
-        found.alternatives.append(Call("torch_compile", call, REPEATS))
+    return run

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import Module
 
+from calibration.bench.torch_forms import Forward, as_it_is
 from models.sgmn import Sgmn
 from runtime.bundle.manifest import Decision
 from runtime.catalog.catalog import CatalogReader
@@ -23,7 +21,6 @@ from runtime.lexical.hearing import Heard
 from runtime.preprocess import frame_input
 
 BgrImage = npt.NDArray[np.uint8]
-Forward = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,8 @@ class TorchMatch:
         heard: the words, as the runtime read them with the network's own FP32 bundle.
         frames: uint8 BGR pictures, as a camera gives them.
         rule: turns scores into confidences.
-        compiled: through ``torch.compile``; see `compile`.
         device: that the network is on.
-        wrap: makes what is called of a submodule; None calls it as it is, or compiled.
+        form: makes what is called of a submodule; one of `calibration.bench.torch_forms.forms`.
     """
 
     def __init__(
@@ -56,15 +52,12 @@ class TorchMatch:
         frames: Sequence[BgrImage],
         rule: Decision,
         *,
-        compiled: bool = False,
         device: str = "cpu",
-        wrap: Callable[[Module], Forward] | None = None,
+        form: Callable[[Forward], Forward] = as_it_is,
     ) -> None:
         config = self._config = network.config
         encode, join, rerank = network.frame_encoder, network.query_head, network.reranker
-        if wrap is None:
-            wrap = partial(torch.compile, dynamic=False) if compiled else lambda module: module
-        self._encode, self._join, self._rerank = wrap(encode), wrap(join), wrap(rerank)
+        self._encode, self._join, self._rerank = form(encode), form(join), form(rerank)
         self._pictures = frames
         self._rule = rule
         count = len(catalog.items())
@@ -78,16 +71,14 @@ class TorchMatch:
         self._listed = torch.ones(1, min(config.shortlist, count), device=device)
         self._ring: deque[tuple[Tensor, Tensor]] = deque(maxlen=config.frames)
 
-    def compile(self) -> float:
-        """Run the clip and the step once; seconds.
+    def prepare(self) -> None:
+        """Run the clip and the step once, which compiles or records them.
 
         Raises:
             RuntimeError: there is no compiler, or it refuses; torch's own errors derive from it.
         """
-        begun = time.perf_counter()
         self.clip(0)
         self.step(0)
-        return time.perf_counter() - begun
 
     @torch.inference_mode()
     def step(self, number: int) -> Answer:

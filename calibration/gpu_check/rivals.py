@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from calibration.bench.alternative import Alternative, Call
 from calibration.bench.paired import measure
 from calibration.bench.ratio import ratio
+from calibration.bench.torch_forms import forms
 from calibration.gpu_check.lab import Lab, Tell
 from calibration.gpu_check.latency import REPEATS, figures, mode, open_harness, rounds_of
 from calibration.gpu_check.outcome import SkippedError
 from calibration.gpu_check.shelf import made_up_shelf
-
-if TYPE_CHECKING:
-    from calibration.bench.torch_match import TorchMatch
 
 OURS = "tensorrt"
 
@@ -45,12 +40,11 @@ def rivals(lab: Lab, tell: Tell, preset: str, device: str = "cuda") -> None:
         tell(precision=precision, mode=mode(ours, shelf), items=lab.job.items)
         rule = bundle.manifest.decision
         subject = (network, shelf, harness.heard, harness.frames, rule)
-        make = partial(TorchMatch, *subject, device=device)
         alternatives: list[Alternative] = [Call(OURS, harness.step, REPEATS)]
         skipped = {}
-        for name, form in forms(make, device).items():
+        for name, form in forms(device).items():
             try:
-                match = form()
+                match = TorchMatch(*subject, device=device, form=form)
                 match.step(0)
             except RuntimeError as error:  # torch's own errors derive from it
                 skipped[name] = str(error).strip().partition("\n")[0]
@@ -62,90 +56,6 @@ def rivals(lab: Lab, tell: Tell, preset: str, device: str = "cuda") -> None:
         alternatives=figures(series),
         ratios={n: ratio(s, series[OURS]).as_dict() for n, s in series.items() if n != OURS},
     )
-
-
-def forms(make: Callable[..., TorchMatch], device: str) -> dict[str, Callable[[], TorchMatch]]:
-    """Ways to run torch, by name.
-
-    Args:
-        make: gives a `TorchMatch`; takes ``compiled`` and ``wrap``.
-        device: CUDA graphs need ``cuda``.
-    """
-    found: dict[str, Callable[[], TorchMatch]] = {
-        "torch_eager": make,
-        "torch_compile": partial(make, compiled=True),
-    }
-    if device == "cuda":
-        found["torch_cuda_graph"] = partial(make, wrap=Graphed)
-    return found
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Work on tensors that stay where they are.
-
-    Attributes:
-        inputs: to be filled before.
-        outputs: a tensor or a tuple of them, filled by ``replay``.
-        replay: does the work again.
-    """
-
-    inputs: Sequence[Any]
-    outputs: Any
-    replay: Callable[[], object]
-
-
-def record_graph(module: Callable[..., Any], inputs: Sequence[Any]) -> Recording:
-    """A CUDA graph. Source: PyTorch, CUDA semantics, "Whole-network capture".
-
-    Args:
-        module: on the GPU.
-        inputs: of the shapes that it will be given.
-    """
-    import torch
-
-    kept = [one.clone() for one in inputs]
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        for _ in range(3):
-            module(*kept)
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        outputs = module(*kept)
-    return Recording(kept, outputs, graph.replay)
-
-
-class Graphed:
-    """A submodule as CUDA graphs, one for each set of shapes, recorded when they first come.
-
-    Args:
-        module: on the GPU.
-        record: makes a graph.
-    """
-
-    def __init__(
-        self,
-        module: Callable[..., Any],
-        record: Callable[[Callable[..., Any], Sequence[Any]], Recording] = record_graph,
-    ) -> None:
-        self._module = module
-        self._record = record
-        self._recordings: dict[tuple[Any, ...], Recording] = {}
-
-    def __call__(self, *inputs: Any) -> Any:
-        """Run once; the results are copies, as the next run writes over them."""
-        shapes = tuple(one.shape for one in inputs)
-        if shapes not in self._recordings:
-            self._recordings[shapes] = self._record(self._module, inputs)
-        found = self._recordings[shapes]
-        for kept, new in zip(found.inputs, inputs, strict=True):
-            kept.copy_(new)
-        found.replay()
-        if isinstance(found.outputs, tuple):
-            return tuple(one.clone() for one in found.outputs)
-        return found.outputs.clone()
 
 
 def _require_torch(device: str) -> None:
@@ -168,9 +78,9 @@ def _no_torch(why: str) -> SkippedError:
 def _torch_network(manifest: Any, device: str) -> Any:
     import torch
 
-    from calibration.bench.material import config_of
+    from calibration.bench.material import config_of, in_fast_layout
     from models.sgmn import Sgmn
 
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    return Sgmn(config_of(manifest)).eval().to(device)
+    return in_fast_layout(Sgmn(config_of(manifest)).eval()).to(device)

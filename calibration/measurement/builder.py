@@ -6,9 +6,16 @@ import shutil
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from export.precision.plan import Precision, PrecisionPlan, SubmodulePlan, plan_from_dict
+from export.precision.plan import (
+    Precision,
+    PrecisionPlan,
+    SubmodulePlan,
+    Target,
+    plan_from_dict,
+)
+from export.precision.simulation import simulate_bundle
 from runtime.bundle.manifest import Manifest
 from runtime.bundle.reader import Bundle, open_bundle
 from runtime.errors import BundleError, UsageError
@@ -74,12 +81,16 @@ class ReadyBundles:
         return self._bundle(plan).digest
 
     def build(self, plan: PrecisionPlan, out: Path) -> Path:
-        """The folder of the bundle; nothing is written."""
-        return self._bundle(plan).folder
+        """The folder of the bundle; of a plan for TensorRT, ``out`` with its graphs simulated."""
+        folder = self._bundle(plan).folder
+        if plan.target == "cpu":
+            return folder
+        simulate_bundle(folder, out)
+        return out
 
     def samples(self, plan: PrecisionPlan) -> str:
         """As the bundle tells it."""
-        note = self._bundle(plan).manifest.provenance.get("precision", {})
+        note = note_of(self._bundle(plan).manifest, plan.target)
         return str(note.get("samples", {}).get("sha256", ""))
 
     def blocks(self, submodule: str) -> tuple[str, ...]:
@@ -97,21 +108,29 @@ class ReadyBundles:
         )
 
 
-def plan_of(manifest: Manifest, name: str) -> PrecisionPlan:
+def plan_of(manifest: Manifest, name: str, target: Target = "cpu") -> PrecisionPlan:
     """The plan that a bundle was made by; where it does not tell, the precision of its submodules.
 
     Args:
         manifest: of the bundle.
         name: of the plan.
+        target: which of the bundle's plans: that of its submodules, or of its graphs for TensorRT.
     """
-    note = manifest.provenance.get("precision")
-    if isinstance(note, dict) and "plan" in note:
+    note = note_of(manifest, target)
+    if "plan" in note:
         return plan_from_dict({**note["plan"], "name": name})
+    parts = manifest.submodules if target == "cpu" else manifest.tensorrt
     submodules = {
         submodule: SubmodulePlan(part.precision, held_precision=_held(part.precision))
-        for submodule, part in manifest.submodules.items()
+        for submodule, part in parts.items()
     }
-    return PrecisionPlan(name, "cpu", submodules)
+    return PrecisionPlan(name, target, submodules)
+
+
+def note_of(manifest: Manifest, target: Target) -> dict[str, Any]:
+    """What a bundle tells of how it was made for a target; may be empty."""
+    note = manifest.provenance.get("precision" if target == "cpu" else "tensorrt")
+    return note if isinstance(note, dict) else {}
 
 
 def _held(precision: Precision) -> Precision:

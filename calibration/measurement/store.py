@@ -17,7 +17,7 @@ from calibration.records.json import from_json, to_json
 from runtime.bundle.files import write_durably
 from runtime.errors import InputError
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when what a measurement means changes; older entries are then measured again."""
 
 T = TypeVar("T")

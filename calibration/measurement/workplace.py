@@ -79,7 +79,10 @@ class Workplace:
 
     def plans(self) -> list[tuple[PrecisionPlan, Bundle]]:
         """The plans of the bundles that are there, with the bundles."""
-        return [(plan_of(bundle.manifest, name), bundle) for name, bundle in self.ready.items()]
+        return [
+            (plan_of(bundle.manifest, name, self.target), bundle)
+            for name, bundle in self.ready.items()
+        ]
 
     @contextmanager
     def open(self) -> Iterator[Measurer]:

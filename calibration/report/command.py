@@ -73,7 +73,7 @@ def report(
     OUT/index.html is one page for shops and engineers. What was measured is kept in OUT: the same
     command goes on where an interrupted or killed one ended.
     """
-    _require_sense(shipped, target, gate=gate)
+    _require_shipped(shipped, gate=gate)
     from models.requirements import need_training_packages
 
     need_training_packages()
@@ -104,7 +104,7 @@ def report(
         sources=Sources((catalog,), pictures),
         out=out,
         conditions=extent.conditions(threads, items),
-        ready=shipped_bundle(shipped, plans),
+        ready=shipped_bundle(shipped, plans, target),
         target=target,
     )
     ready = [plan for plan, _ in place.plans()]
@@ -127,18 +127,12 @@ def report(
         recommendation.gate(found, allowed)
 
 
-def _require_sense(shipped: Path | None, target: Target, *, gate: bool) -> None:
+def _require_shipped(shipped: Path | None, *, gate: bool) -> None:
     if gate and shipped is None:
         raise UsageError(
             "there is nothing to gate",
             why="--gate judges the bundle that ships",
             fix="--shipped DIR",
-        )
-    if shipped is not None and target != "cpu":
-        raise UsageError(
-            "what ships is measured as it runs here, on the processor",
-            why=f"--target {target} simulates graphs, and bundles fall back to the processor's",
-            fix="leave --shipped out, or --target",
         )
 
 

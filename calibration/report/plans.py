@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from calibration.measurement.builder import plan_of
+from calibration.measurement.builder import note_of, plan_of
 from calibration.plans import PlanOptions, chosen_plan
 from calibration.survey import MIXED
 from export.precision.plan import PrecisionPlan, Target
 from runtime.bundle.reader import Bundle, open_bundle
+from runtime.errors import UsageError
 
 DEFAULT: dict[Target, tuple[str, ...]] = {
     "cpu": ("fp16", "fp16-heads", "int8-text", "int8", "int8-encoders", "int8-all"),
@@ -38,7 +39,9 @@ def asked_plans(names: Sequence[str], preset: str, target: Target) -> list[Preci
     return [chosen_plan(name, preset, options) for name in names or DEFAULT[target]]
 
 
-def shipped_bundle(folder: Path | None, others: Iterable[PrecisionPlan]) -> dict[str, Bundle]:
+def shipped_bundle(
+    folder: Path | None, others: Iterable[PrecisionPlan], target: Target
+) -> dict[str, Bundle]:
     """The bundle that ships, if one was given, by what its plan is called in the report.
 
     That is as it calls itself, with a word more where another plan is called so and does something
@@ -46,15 +49,22 @@ def shipped_bundle(folder: Path | None, others: Iterable[PrecisionPlan]) -> dict
 
     Raises:
         BundleError: the bundle is damaged.
+        UsageError: it has no graphs for the target.
     """
     if folder is None:
         return {}
     bundle = open_bundle(folder)
-    note = bundle.manifest.provenance.get("precision")
-    if not isinstance(note, dict) or "plan" not in note:
+    if target == "tensorrt" and not bundle.manifest.tensorrt:
+        raise UsageError(
+            f"{folder} has no graphs for TensorRT",
+            why="those are what --target tensorrt judges; this bundle runs on the processor",
+            fix="leave --target out, or give a bundle of sgmn quantize --target tensorrt",
+        )
+    note = note_of(bundle.manifest, target)
+    if "plan" not in note:
         return {SHIPPED: bundle}
     name = str(note["plan"]["name"])
-    plan = plan_of(bundle.manifest, name)
+    plan = plan_of(bundle.manifest, name, target)
     alike = name != MIXED and all(
         one.digest() == plan.digest() for one in others if one.name == name
     )

@@ -36,6 +36,9 @@ def simulate_bundle(bundle: Path, out: Path) -> Manifest:
         bundle: made by a plan for ``tensorrt``.
         out: the new bundle's folder; must not exist.
 
+    Returns:
+        The manifest. ``simulated`` in its provenance tells digest and sizes of ``bundle``.
+
     Raises:
         BundleError: the bundle is damaged.
         UsageError: it has no TensorRT graphs.
@@ -53,20 +56,24 @@ def simulate_bundle(bundle: Path, out: Path) -> Manifest:
                 fix="make them: sgmn quantize FP32 --target tensorrt",
             )
         (folder / "onnx").mkdir()
-        made = {}
+        made, files = {}, manifest.files
         for name, part in manifest.tensorrt.items():
             file = f"onnx/{name}.simulated.onnx"
             onnx.save(simulated(onnx.load(str(source.folder / part.file))), str(folder / file))
             made[name] = part.model_copy(update={"file": file})
         shutil.copyfile(source.folder / manifest.text.tokenizer, folder / manifest.text.tokenizer)
-        note = {**manifest.provenance, "simulated": True, "simulated_from": source.digest}
+        origin = {
+            "digest": source.digest,
+            "submodules": {k: files[part.file].size_bytes for k, part in manifest.tensorrt.items()},
+            "total": sum(entry.size_bytes for entry in files.values()),
+        }
         changes: dict[str, Any] = {
-            "precision": f"{manifest.provenance['tensorrt']['plan']['name']}-tensorrt-simulated",
+            "precision": "tensorrt-simulated",
             "submodules": made,
             "tensorrt": {},
             "accuracy": [],
             "self_test": None,
-            "provenance": note,
+            "provenance": {**manifest.provenance, "simulated": origin},
         }
         return seal(folder, manifest.model_copy(update=changes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -129,7 +130,10 @@ def test_each_part_is_made_again_only_if_it_would_be_another(workshop: Workshop)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workshop", _generators()[:1], indirect=True)
-def test_with_clips_the_confidence_is_fitted_and_the_plan_judged(workshop: Workshop) -> None:
+@pytest.mark.parametrize("target", ["cpu", "tensorrt"])
+def test_with_clips_the_confidence_is_fitted_and_the_plan_judged(
+    workshop: Workshop, target: str
+) -> None:
     shop = workshop.shop
     clips, splits = shop / "clips_val.jsonl", shop / "splits.csv"
     workshop.configure(
@@ -138,11 +142,15 @@ def test_with_clips_the_confidence_is_fitted_and_the_plan_judged(workshop: Works
         CLIPS=clips,
         ROOT=shop.parent,
         ENROL=splits,
+        TARGET=target,
         BUDGET=100,
         REPORT_OPTIONS="--quick;--items;40",
     )
     assert workshop.made() == ["fp32", "plan", "candidate", "report", "bundle"]
-    assert (workshop.bundle.parent / "report" / "report.json").is_file()
+    told = json.loads((workshop.bundle.parent / "report" / "report.json").read_text())
+    judged = {one["plan"]["name"]: one for one in told["measurements"]}[told["shipped"]]
+    assert judged["plan"]["target"] == target
+    assert (judged["latency"] is None) == (target == "tensorrt")
     assert (workshop.bundle.parent / "report" / "passed").is_file()
     plain = workshop.bundle.parent / "plan"
     assert open_bundle(workshop.bundle).manifest.decision != open_bundle(plain).manifest.decision

@@ -157,6 +157,30 @@ def test_the_files_read_are_listed_for_make(part: Part, tmp_path: Path) -> None:
         listing.unlink()
 
 
+def test_files_of_parts_before_count_and_are_not_listed(part: Part, tmp_path: Path) -> None:
+    """Their names may be others next time, and Makefiles would miss those of before for ever."""
+    before, listing = tmp_path / "before", tmp_path / "list.d"
+    before.mkdir()
+    (before / "int8.onnx").write_text("one")
+    later = replace(part, sources=Sources(part.sources.places, parts=[before]))
+    assert [later.make(listing), later.make(listing)] == [True, False]
+    assert "int8.onnx" not in listing.read_text()
+    (before / "int8.onnx").write_text("two")
+    assert later.make(listing)
+    (before / "int8.onnx").rename(before / "fp16.onnx")
+    assert later.make(listing)
+
+
+def test_a_file_that_is_missing_is_left_to_the_command_to_tell(part: Part) -> None:
+    """What it is made of is another thing without it, and again with it."""
+    part.make()
+    other = part.out.with_name("other")
+    wide = replace(part, sources=Sources([*part.sources.places, other]))
+    assert [wide.make(), wide.make()] == [True, False]
+    other.write_text("there")
+    assert wide.make()
+
+
 def test_feeds_clips_and_lists_bring_their_pictures(tmp_path: Path) -> None:
     shop = make_grocery(tmp_path / "shop")
     feed, clips, splits = (

@@ -6,16 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
-from calibration.bench import kiosk, shelf, submodules
+from calibration.bench import kiosk, shelf, submodules, torch_forms
 from calibration.bench.kiosk import kiosks
 from calibration.bench.material import Material
 from calibration.bench.paired import Rounds, measure
+from calibration.bench.run import Bench, Settings, Sources
 from calibration.bench.stock import made_up_catalog
 from calibration.bench.submodules import submodule
+from calibration.bench.torch_forms import Forward
 from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import verify
+from runtime.catalog.progress import no_progress
 from runtime.catalog.sqlite_catalog import SqliteCatalog
+from tests.export.conftest import Exported
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,6 @@ def stock(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import torch
     from torch._inductor import config
 
     torch._dynamo.reset()
@@ -47,7 +51,7 @@ def test_every_form_of_the_network_steps_and_takes_a_clip(
     # The words are read before: no step reads them.
     assert "words" not in {stage for spent in found.stages.values() for stage in spent}
     assert len(found.stages["int8"]["frame_encoder"]) == 3 * kiosk.QUICK
-    assert found.refused == ""
+    assert found.refused == {}
 
 
 def test_each_form_runs_its_own_bundle(material: Material, stock: SqliteCatalog) -> None:
@@ -73,8 +77,26 @@ def test_compiled_forms_take_part_and_give_the_same(
             compiled, eager = (run[f"torch_{form}_{work}"](0) for form in ("compile", "eager"))
             assert compiled.rows == eager.rows
             assert compiled.confidences == pytest.approx(eager.confidences, rel=1e-3)
-    assert found.refused == ""
+    assert found.refused == {}
     assert found.compile_s > 0
+
+
+def test_what_one_contest_compiled_leaves_the_next_its_turn(
+    quantised: Path, exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch refuses to compile a function too often; a clip and a step alone are twice."""
+    from torch._dynamo import config
+
+    def traced(module: Forward) -> Forward:
+        return torch.compile(module, dynamic=False, fullgraph=True, backend="eager")
+
+    monkeypatch.setattr(torch_forms, "compiled_whole", traced)
+    monkeypatch.setattr(config, "recompile_limit", 2)
+    sources = Sources(quantised, exported.bundle, exported.checkpoint, tmp_path)
+    settings = Settings(parts=("kiosk",), threads=(1, 2), items=40, rounds=1, compiled=True)
+    found = Bench(sources, settings, no_progress).run()
+    assert found.skipped == {}
+    assert "step_int8_vs_torch_compile_2_threads" in found.ratios
 
 
 @pytest.mark.parametrize("name", SUBMODULES)
@@ -110,9 +132,9 @@ def test_names_of_ratios_tell_the_shelf_and_what_was_scaled() -> None:
 def test_without_a_compiler_the_rest_is_measured(material: Material, stock: SqliteCatalog) -> None:
     with kiosks(material, stock, threads=1, seed=0, compiled=True) as found:
         names = {one.name for one in found.alternatives}
-    assert "C++ compiler" in found.refused
+    assert "C++ compiler" in found.refused["torch_compile"]
     assert found.compile_s is None
     assert not {name for name in names if "compile" in name}
     with submodule(material, "reranker", threads=1, seed=0, compiled=True) as parts:
         assert [one.name for one in parts.alternatives] == ["int8", "fp32", "torch_eager"]
-    assert "C++ compiler" in parts.refused
+    assert "C++ compiler" in parts.refused["torch_compile"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from calibration.bench.torch_forms import as_it_is
 from calibration.gpu_check import rivals as rivals_section
 from calibration.gpu_check.accuracy import accuracy
 from calibration.gpu_check.building import build as build_section
@@ -199,54 +200,14 @@ def test_torch_is_timed_on_the_same_work(
     def refusing(*args: Any) -> Any:
         raise RuntimeError("no compiler\nand much more")
 
-    def forms(make: Callable[..., Any], device: str) -> dict[str, Callable[[], Any]]:
-        return {"torch_eager": make, "torch_compile": refusing}
+    def forms(device: str) -> dict[str, Callable[..., Any]]:
+        return {"torch_eager": as_it_is, "torch_compile": refusing}
 
     monkeypatch.setattr(rivals_section, "forms", forms)
     rivals_section.rivals(gpu.lab(job), tell, "tiny", device="cpu")
     assert tell.found["ratios"].keys() == {"torch_eager"}
     assert tell.found["skipped"] == {"torch_compile": "no compiler"}
     assert tell.found["alternatives"].keys() == {"tensorrt", "torch_eager"}
-
-
-def test_all_forms_of_torch_take_part_on_a_gpu() -> None:
-    made: list[dict[str, Any]] = []
-
-    def make(**options: Any) -> Any:
-        made.append(options)
-
-    for form in rivals_section.forms(make, "cuda").values():
-        form()
-    assert made == [{}, {"compiled": True}, {"wrap": rivals_section.Graphed}]
-
-
-def test_a_graph_serves_the_shapes_it_was_recorded_with() -> None:
-    import torch
-
-    recorded = []
-
-    def double(x: Any) -> tuple[Any, Any]:
-        return 2 * x, x + 1
-
-    def record(module: Callable[..., Any], inputs: Any) -> rivals_section.Recording:
-        kept = [one.clone() for one in inputs]
-        outputs = module(*kept)
-        recorded.append(tuple(kept[0].shape))
-
-        def replay() -> None:
-            for out, new in zip(outputs, module(*kept), strict=True):
-                out.copy_(new)
-
-        return rivals_section.Recording(kept, outputs, replay)
-
-    graphed = rivals_section.Graphed(double, record)
-    first, _ = graphed(torch.tensor([[1.0], [2.0]]))
-    second, _ = graphed(torch.tensor([[3.0]]))
-    third, other = graphed(torch.tensor([[5.0]]))
-    assert recorded == [(2, 1), (1, 1)]
-    assert first.tolist() == [[2.0], [4.0]]
-    assert second.tolist() == [[6.0]], "the next run must not change a result"
-    assert (third.tolist(), other.tolist()) == ([[10.0]], [[6.0]])
 
 
 def test_torch_without_a_gpu_is_skipped(job: Job, gpu: FakeGpu, tell: Kept) -> None:

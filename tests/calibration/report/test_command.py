@@ -46,14 +46,19 @@ def spoiled(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A bundle that ranks the worst product first."""
     folder = tmp_path_factory.mktemp("spoiled") / "bundle"
     shutil.copytree(exported.bundle, folder)
-    file = folder / exported.manifest.submodules["reranker"].file
+    _turn_ranks(folder, exported.manifest.submodules["reranker"].file)
+    return folder
+
+
+def _turn_ranks(folder: Path, reranker: str) -> None:
+    """Let a bundle's re-ranker say the opposite."""
+    manifest, file = open_bundle(folder).manifest, folder / reranker
     model = onnx.load(str(file))
     (last,) = [node for node in model.graph.node if "reranked" in node.output]
     last.output[0] = "upright"
     model.graph.node.append(helper.make_node("Neg", ["upright"], ["reranked"]))
     onnx.save(model, str(file))
-    seal(folder, exported.manifest)
-    return folder
+    seal(folder, manifest)
 
 
 @pytest.fixture(scope="module")
@@ -176,12 +181,43 @@ def test_graphs_for_tensorrt_are_judged_and_never_timed(exported: Exported, tmp_
     assert read_plan(tmp_path / "recommended.toml").name == told["recommended"]["name"]
 
 
-def test_what_ships_is_not_judged_by_another_target(
+@pytest.fixture(scope="module")
+def for_gpus(exported: Exported, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for TensorRT that ships."""
+    folder = tmp_path_factory.mktemp("for_gpus") / "bundle"
+    plan = named_plan("fp16", "tiny", "tensorrt")
+    make_bundle(exported.bundle, plan, exported.samples, folder)
+    return folder
+
+
+def test_graphs_that_ship_are_gated_by_accuracy_alone(
+    exported: Exported, for_gpus: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "report"
+    told = _again(exported, out, "--target", "tensorrt", "--shipped", str(for_gpus), "--gate")
+    assert (told["shipped"], told["shipped_within_budget"]) == ("fp16", True)
+    found = from_json(Report, json.loads((out / "report.json").read_text(encoding="utf-8")))
+    judged, shipped = found.of("fp16"), open_bundle(for_gpus)
+    assert judged.bundle_digest == shipped.digest
+    graph = shipped.manifest.tensorrt["frame_encoder"]
+    assert judged.bytes_by_submodule["frame_encoder"] == (for_gpus / graph.file).stat().st_size
+    assert judged.latency is None
+    # Its submodules for the processor, which are FP32, have no say.
+    spoiled = tmp_path / "spoiled"
+    shutil.copytree(for_gpus, spoiled)
+    _turn_ranks(spoiled, shipped.manifest.tensorrt["reranker"].file)
+    asked = words(exported, out, "--target", "tensorrt", "--shipped", str(spoiled), "--gate")
+    ran = CliRunner().invoke(report, asked)
+    assert isinstance(ran.exception, BudgetError)
+
+
+def test_graphs_that_a_bundle_lacks_are_not_gated(
     exported: Exported, shipped: Path, tmp_path: Path
 ) -> None:
     asked = words(exported, tmp_path, "--target", "tensorrt", "--shipped", str(shipped))
-    with pytest.raises(UsageError, match="as it runs here"):
+    with pytest.raises(UsageError, match="no graphs for TensorRT"):
         CliRunner().invoke(report, asked, catch_exceptions=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_gate_needs_what_ships(exported: Exported, tmp_path: Path) -> None:

@@ -118,8 +118,13 @@ def test_a_simulated_bundle_answers_as_the_gpu_would(
     exported: Exported, for_gpus: Path, tmp_path: Path
 ) -> None:
     manifest = simulate_bundle(for_gpus, tmp_path / "simulated")
-    assert manifest.precision == "int8-tensorrt-simulated"
-    assert manifest.provenance["simulated"] is True
+    assert manifest.precision == "tensorrt-simulated"
+    judged = open_bundle(for_gpus)
+    graphs = {name: judged.folder / part.file for name, part in judged.manifest.tensorrt.items()}
+    origin = manifest.provenance["simulated"]
+    assert origin["digest"] == judged.digest
+    assert origin["submodules"] == {name: file.stat().st_size for name, file in graphs.items()}
+    assert origin["total"] > sum(origin["submodules"].values())
     assert not manifest.tensorrt
     size = exported.manifest.preprocessing.size
     picture = frame_input(exported.samples.pictures[0], size)[None]
