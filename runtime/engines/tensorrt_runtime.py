@@ -60,20 +60,32 @@ class TensorRtRuntime:
         """
         if self._runtime is None:
             self._logger = _logger(self.module, self._messages)
-            self._runtime = self.module.Runtime(self._logger)
+            self._runtime = self._start()
         self._messages.clear()
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise self.failure("the engine does not load")
         return engine
 
-    def failure(self, what: str) -> GpuError:
-        """The error for a call that failed, with what TensorRT said of it."""
+    def failure(self, what: str, fix: str = "run `sgmn build`") -> GpuError:
+        """The error for a call that failed, with what TensorRT said of it.
+
+        Args:
+            what: failed.
+            fix: what to do, unless memory ran out.
+        """
         said = "; ".join(self._messages) or "TensorRT gives no reason"
         short = memory_ran_out(said)
         reason: GpuReason = "out-of-memory" if short else "tensorrt"
-        fix = "end other programs that use the GPU" if short else "run `sgmn build`"
+        fix = "end other programs that use the GPU" if short else fix
         return GpuError(what, reason=reason, why=said, fix=fix)
+
+    def _start(self) -> Any:
+        try:
+            return self.module.Runtime(self._logger)
+        except TypeError as error:  # of bindings whose library gave them nothing
+            fix = "update the NVIDIA driver; check that other programs can use the GPU"
+            raise self.failure(f"TensorRT {self.version} does not start", fix) from error
 
     def close(self) -> None:
         """Free the runtime, before its device is closed; legal in every state."""

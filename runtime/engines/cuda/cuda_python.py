@@ -146,7 +146,10 @@ class CudaPython:
 
     def _call(self, name: str, *arguments: Any) -> Any:
         """Call the driver; the values after its status, a lone one by itself."""
-        status, *values = getattr(self._driver, name)(*arguments)
+        try:
+            status, *values = getattr(self._driver, name)(*arguments)
+        except RuntimeError as error:  # an older driver than the binding lacks the function
+            raise no_driver(f"{name}: {error}") from error
         if status != self._driver.CUresult.CUDA_SUCCESS:
             raise cuda_failure(name, getattr(status, "name", f"CUDA error {int(status)}"))
         return values[0] if len(values) == 1 else values

@@ -21,7 +21,7 @@ _REASONS: dict[str, GpuReason] = {
 _FIXES: dict[GpuReason, str] = {
     "out-of-memory": "end other programs that use the GPU; nvidia-smi lists them",
     "no-device": "check that nvidia-smi lists the GPU, and CUDA_VISIBLE_DEVICES",
-    "no-driver": "install the NVIDIA driver and restart; on a Jetson, JetPack",
+    "no-driver": "install or update the NVIDIA driver and restart; on a Jetson, JetPack",
 }
 
 

@@ -71,12 +71,16 @@ class FakeTensorRt:
         self.contexts = 0
         self.loaded = 0
         self.no_context = False
+        self.no_runtime = False
         self.says = "it is damaged"
         self.late: list[str] = []
 
     def Runtime(self, logger: Any) -> _Runtime:
         if self.cuda.thread is None:
             raise MisuseError("the real one would crash here: no device is open")
+        if self.no_runtime:
+            logger.log(self.ILogger.Severity.ERROR, self.says)
+            raise TypeError("pybind11::init(): factory function returned nullptr")
         return _Runtime(self, logger)
 
     def ends(self, what: str) -> None:

@@ -139,6 +139,14 @@ def test_every_failure_has_its_reason(
     assert found["fix"]
 
 
+@pytest.mark.parametrize("binding", BINDINGS[:1])
+def test_a_driver_older_than_the_binding_is_told(driver: Path, binding: str) -> None:
+    found = _run(driver, binding, "failing", FAKE_CUDA_LACKS="cuMemcpyDtoDAsync")
+    assert found["reason"] == "no-driver"
+    assert "cuMemcpyDtoDAsync" in found["why"]
+    assert "update" in found["fix"]
+
+
 def test_a_machine_without_a_driver_says_so() -> None:
     """Really asked where there is none; elsewhere a name that no library has."""
     with pytest.raises(GpuError) as caught:

@@ -258,6 +258,25 @@ def test_memory_that_runs_out_is_given_back(
     assert caught.value.reason == "out-of-memory"
 
 
+@pytest.mark.parametrize(
+    ("says", "reason", "fix"),
+    [
+        ("CUDA initialization failure with error: 35", "tensorrt", "update the NVIDIA driver"),
+        ("CUDA error 2: out of memory", "out-of-memory", "end other programs"),
+    ],
+)
+def test_tensorrt_that_does_not_start_is_told_with_its_own_words(
+    plan: Path, device: Device, trt: FakeTensorRt, says: str, reason: str, fix: str
+) -> None:
+    trt.no_runtime, trt.says = True, says
+    with pytest.raises(GpuError, match="does not start") as caught:
+        _engine(plan, device, trt).open()
+    assert (caught.value.reason, caught.value.why) == (reason, says)
+    assert fix in caught.value.fix
+    trt.no_runtime = False
+    _engine(plan, device, trt).open().close()
+
+
 @pytest.mark.parametrize("call", ["upload", "download", "synchronize", "enqueue"])
 def test_a_failing_run_is_told_and_the_next_one_is_right(
     engine: TensorRtEngine, cuda: FakeCuda, call: str
