@@ -184,6 +184,11 @@ class Network(Closable):
         """What really runs each submodule."""
         return {name: engine.provider for name, engine in self._engines.items()}
 
+    @property
+    def engines(self) -> Mapping[str, Engine]:
+        """What runs each submodule, by its name."""
+        return self._engines
+
     def chain(self, catalog: CatalogReader) -> DeviceChain | None:
         """Steps that stay on one device; None where the engines do not share one."""
         engine_set = None if self._choice is None else self._choice.engine_set

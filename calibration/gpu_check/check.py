@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -30,13 +30,15 @@ class Check:
 
     Attributes:
         about: versions, material, command and times; JSON-ready.
-        outcomes: of all sections, in their order.
+        outcomes: of the sections that were run, in their order.
         goals: of the outcomes.
+        to_come: names of the sections that are still to be run.
     """
 
     about: dict[str, Any]
     outcomes: list[Outcome]
     goals: list[Goal]
+    to_come: list[str]
 
     def named(self, status: str) -> list[str]:
         """Sections that ended so."""
@@ -52,6 +54,7 @@ class Check:
             "failed": self.named("failed"),
             "cut": self.named("cut"),
             "skipped": self.named("skipped"),
+            "to_come": self.to_come,
             "sections": {one.name: one.as_dict() for one in self.outcomes},
         }
 
@@ -74,19 +77,35 @@ def require_gpu(ask: Callable[[], Gpu] = ask_driver) -> Gpu:
         ) from error
 
 
-def run(job: Job, sections: Sequence[Section], runner: Runner) -> Check:
+def run(job: Job, sections: Sequence[Section], runner: Runner) -> Iterator[Check]:
     """Run sections.
 
     Args:
         job: what they share.
-        sections: the environment is run first, whatever else is asked for.
+        sections: in their order; the first one is the environment.
         runner: runs them.
+
+    Yields:
+        What there is after every section, so that a check which is ended leaves what it found.
 
     Raises:
         GpuError: TensorRT or CUDA for Python is missing; nothing else was run.
     """
+    about = _about(job)
+    outcomes: list[Outcome] = []
+    for outcome in runner.run(sections):
+        if outcome.name == FIRST:
+            _require_tensorrt(outcome)
+        outcomes.append(outcome)
+        so_far = {**about, "seconds": round(runner.seconds, 1)}
+        reached = goals({one.name: one for one in outcomes})
+        to_come = [section.name for section in sections[len(outcomes) :]]
+        yield Check(so_far, list(outcomes), reached, to_come)
+
+
+def _about(job: Job) -> dict[str, Any]:
     began = datetime.now(timezone.utc)
-    about: dict[str, Any] = {
+    return {
         "sgmn_edge": __version__,
         "python": platform.python_version(),
         "command": shlex.join(sys.argv),
@@ -101,21 +120,14 @@ def run(job: Job, sections: Sequence[Section], runner: Runner) -> Check:
             "seed": job.seed,
         },
     }
-    first = [section for section in sections if section.name == FIRST]
-    outcomes = runner.run(first)
-    _require_tensorrt(outcomes)
-    outcomes += runner.run([section for section in sections if section.name != FIRST])
-    about["seconds"] = round(runner.seconds, 1)
-    return Check(about, outcomes, goals({one.name: one for one in outcomes}))
 
 
-def _require_tensorrt(outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        error = outcome.error
-        if outcome.status == "failed" and error is not None and error["code"] == GpuError.code:
-            raise GpuError(
-                f"not run: {error['what']}",
-                reason=error.get("reason", "cuda"),  # type: ignore[arg-type]
-                why=error["why"],
-                fix=error["fix"],
-            )
+def _require_tensorrt(environment: Outcome) -> None:
+    error = environment.error
+    if environment.status == "failed" and error is not None and error["code"] == GpuError.code:
+        raise GpuError(
+            f"not run: {error['what']}",
+            reason=error.get("reason", "cuda"),  # type: ignore[arg-type]
+            why=error["why"],
+            fix=error["fix"],
+        )

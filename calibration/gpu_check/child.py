@@ -60,6 +60,7 @@ def lab_of(request: Request) -> Lab:
 def do(request: Request, lab: Lab) -> None:
     """Run one section; every end but a crash is noted."""
     notes = Notes(request.out)
+    lab.forget_crashes()
     try:
         module, _, name = request.work.partition(":")
         getattr(import_module(module), name)(lab, notes, **request.options)

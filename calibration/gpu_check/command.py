@@ -134,7 +134,8 @@ def run(
 ) -> int:
     """Check the prepared networks in MATERIAL on this machine's GPU; write one JSON file.
 
-    Every section is a process of its own: one that fails is told, and the others go on. The exit
+    Every section is a process of its own: one that fails is told, and the others go on. The file
+    is written after every section, so that nothing is lost where the check is ended. The exit
     code is 1 where a section failed; a goal that is missed is told and no failure.
     """
     from calibration.gpu_check.check import require_gpu
@@ -162,8 +163,8 @@ def run(
         sizes=SIZES[:2] if quick else SIZES,
         seed=seed,
     )
-    found = run_all(job, _chosen(job, only), Runner(job, limit_s, note))
-    write_durably(out, (json.dumps(found.as_dict(), indent=1) + "\n").encode())
+    for found in run_all(job, _chosen(job, only), Runner(job, limit_s, note)):
+        write_durably(out, (json.dumps(found.as_dict(), indent=1) + "\n").encode())
     if as_json:
         print_json(found.as_dict())
     else:

@@ -134,7 +134,7 @@ def _found(outcomes: Outcomes, section: str, key: str) -> dict[str, Any]:
 def _unknown(name: str, limit: float, outcomes: Outcomes, section: str, why: str = "") -> Goal:
     outcome = outcomes.get(section)
     if not why:
-        why = f"{section} was not asked for"
+        why = f"{section} was not run"
         if outcome is not None:
             why = f"{section} was {outcome.status}" + (f": {outcome.why}" if outcome.why else "")
     return Goal(name, "not measured", limit, None, why)

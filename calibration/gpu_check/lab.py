@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +13,6 @@ from calibration.gpu_check.job import PRECISIONS, Job
 from calibration.gpu_check.outcome import SkippedError
 from export.tensorrt.child import Child
 from runtime.bundle.reader import Bundle, open_bundle
-from runtime.engines.engine_set import EngineSet
 from runtime.engines.selection import HERE, Machine, choose_engines
 from runtime.network import Network
 
@@ -48,8 +48,15 @@ class Lab:
     @property
     def machine(self) -> Machine:
         """The machine, with engines and notes of crashes in the work folder."""
-        state = self.job.work / "state"
-        return replace(self.here, engines=lambda: self.engines, state=lambda: state)
+        return replace(self.here, engines=lambda: self.engines, state=lambda: self._state)
+
+    @property
+    def _state(self) -> Path:
+        return self.job.work / "state"
+
+    def forget_crashes(self) -> None:
+        """Start anew: a crash is told by the section that it ended, and must not stop another."""
+        shutil.rmtree(self._state, ignore_errors=True)
 
     def bundle(self, preset: str, precision: str) -> Bundle:
         """A prepared network, verified.
@@ -70,18 +77,6 @@ class Lab:
         choice = choose_engines(bundle, "forbid", self.machine)
         with Network.of(bundle, choice=choice) as network:
             yield network
-
-    @contextmanager
-    def engine_set(self, preset: str, precision: str) -> Iterator[EngineSet]:
-        """The five engines of a network.
-
-        Raises:
-            GpuError: they cannot be used.
-        """
-        choice = choose_engines(self.bundle(preset, precision), "forbid", self.machine)
-        if choice.engine_set is not None:  # nothing else is returned where it is forbidden
-            with choice.engine_set:
-                yield choice.engine_set
 
     def built(self, preset: str) -> list[str]:
         """Precisions in which all engines of a network are there.

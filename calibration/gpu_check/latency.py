@@ -55,22 +55,21 @@ def latency(lab: Lab, tell: Tell, preset: str) -> None:
         series = measure(alternatives, rounds_of(lab))
         tell(alternatives=figures(series))
         tell(stages_ms={name: one.step(0).latency_ms for name, one in steps.items()})
+        # Last, as an engine that was run by itself has its CUDA graph recorded anew.
+        rounds = Rounds(lab.job.rounds, limit_s=ALONE_S)
+        tell(submodules_ms={name: _alone(one.network, rounds) for name, one in steps.items()})
 
-    tell(submodules_ms={precision: _submodules(lab, preset, precision) for precision in built})
 
-
-def _submodules(lab: Lab, preset: str, precision: str) -> dict[str, float]:
+def _alone(network: Network, rounds: Rounds) -> dict[str, float]:
     """Median of each engine by itself with one picture, text or query, copies included.
 
     More than what it adds to a step on the device, where nothing is copied.
     """
-    bundle = lab.bundle(preset, precision)
-    with lab.engine_set(preset, precision) as engines:
-        alone = {
-            name: Call(name, _running(engines.engines[name], least_case(bundle, name)), REPEATS)
-            for name in SUBMODULES
-        }
-        series = measure(list(alone.values()), Rounds(lab.job.rounds, limit_s=ALONE_S))
+    calls = [
+        Call(name, _running(network.engines[name], least_case(network.bundle, name)), REPEATS)
+        for name in SUBMODULES
+    ]
+    series = measure(calls, rounds)
     return {name: round(one.percentile(50), 4) for name, one in series.items()}
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -60,11 +60,11 @@ class Runner:
         """Since the beginning."""
         return self._clock() - self._began
 
-    def run(self, sections: Iterable[Section]) -> list[Outcome]:
+    def run(self, sections: Iterable[Section]) -> Iterator[Outcome]:
         """Run them in their order; none hinders another that does not need it.
 
-        Returns:
-            One outcome a section.
+        Yields:
+            One outcome a section, as soon as it has ended.
         """
         done: dict[str, Outcome] = {}
         for section in sections:
@@ -72,7 +72,7 @@ class Runner:
             done[section.name] = outcome
             why = f": {outcome.why}" if outcome.why else ""
             self._tell(f"{outcome.status:<7} {section.name} ({outcome.seconds:.0f} s){why}")
-        return list(done.values())
+            yield outcome
 
     def _held_back(self, section: Section, done: dict[str, Outcome]) -> Outcome | None:
         for name in section.needs:

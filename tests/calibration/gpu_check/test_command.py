@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,14 @@ from click.testing import CliRunner, Result
 from calibration.gpu_check import check, command, runner
 from calibration.gpu_check.command import gpu_check
 from calibration.gpu_check.job import Job
-from calibration.gpu_check.section import SMALLEST, sections
+from calibration.gpu_check.outcome import Outcome
+from calibration.gpu_check.section import SMALLEST, Section, sections
+from runtime.bundle.reader import open_bundle
+from runtime.engines.crash_guard import CRASHES
 from runtime.errors import GpuError, UsageError
 from tests.calibration.gpu_check.fake_child import VARIABLE
 from tests.calibration.gpu_check.fake_lab import COMMAND, GPU
+from tests.conftest import REPOSITORY
 from tests.export.conftest import Exported
 from tests.export.tensorrt.fake_builder import describe
 
@@ -77,7 +82,7 @@ def test_the_whole_check_in_one_json(run: Run, tmp_path: Path, networks: Path) -
     found = json.loads((tmp_path / "found.json").read_text())
     assert found.keys() == {
         *("schema_version", "sgmn_edge", "python", "command", "started", "material", "settings"),
-        *("seconds", "environment", "goals", "failed", "cut", "skipped", "sections"),
+        *("seconds", "environment", "goals", "failed", "cut", "skipped", "to_come", "sections"),
     }
     job = Job(material=tmp_path, work=tmp_path, presets=(SMALLEST,))
     assert list(found["sections"]) == [section.name for section in sections(job)]
@@ -88,7 +93,36 @@ def test_the_whole_check_in_one_json(run: Run, tmp_path: Path, networks: Path) -
     assert found["environment"]["versions"]["torch"] is not None
     assert {goal["verdict"] for goal in found["goals"]} == {"not measured"}
     assert {"name", "verdict", "limit", "found", "of"} == found["goals"][0].keys()
-    assert (found["failed"], found["cut"], found["skipped"]) == ([], [], [])
+    assert [found[key] for key in ("failed", "cut", "skipped", "to_come")] == [[], [], [], []]
+
+
+def test_a_check_that_is_ended_leaves_what_it_found(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = runner.Runner._run
+
+    def until(self: runner.Runner, section: Section) -> Outcome:
+        if section.name == "build/tiny-fp16":
+            raise OSError("the machine is switched off")
+        return really(self, section)
+
+    monkeypatch.setattr(runner.Runner, "_run", until)
+    with pytest.raises(OSError, match="switched off"):
+        run("--only", "build/tiny")
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert list(found["sections"]) == ["environment", "build/tiny-int8"]
+    assert found["to_come"] == ["build/tiny-fp16", "build/tiny-fp32"]
+
+
+def test_crashes_of_one_section_do_not_stop_another(
+    run: Run, material: Path, tmp_path: Path
+) -> None:
+    starts = tmp_path / "work" / "state" / "starts" / open_bundle(material / "tiny" / "fp16").digest
+    starts.mkdir(parents=True)
+    for number in range(CRASHES):
+        (starts / f"start-{number}").touch()
+    done = run("--only", "parity/tiny-fp16")
+    assert done.return_value == 0, done.output
 
 
 def test_one_failed_section_fails_the_check(run: Run, tmp_path: Path) -> None:
@@ -141,6 +175,19 @@ def test_without_a_driver_nothing_is_run_and_nothing_written(
         )
     assert told.value.exit_code == 6
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.path.exists("/proc/driver/nvidia/version"), reason="there is a driver")
+def test_a_checkout_that_is_not_installed_has_the_command(tmp_path: Path) -> None:
+    start = [sys.executable, "-m", "calibration.gpu_check", "run", str(tmp_path)]
+    done = subprocess.run(
+        [*start, "--out", str(tmp_path / "found.json")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 6
+    assert "not run: no NVIDIA driver" in done.stderr
 
 
 @pytest.mark.parametrize(

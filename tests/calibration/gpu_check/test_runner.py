@@ -76,7 +76,7 @@ def test_the_real_child_runs_without_a_gpu(job: Job) -> None:
     if Path("/proc/driver/nvidia/version").exists():
         pytest.skip("there is a driver")
     environment = Section("environment", "calibration.gpu_check.environment:environment")
-    found = Runner(job).run([environment])[0]
+    (found,) = Runner(job).run([environment])
     assert found.status == "failed"
     assert found.error is not None
     assert found.error["reason"] == "no-driver"
