@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from calibration.gpu_check.memory import LIMITS
 from calibration.gpu_check.outcome import Outcome
+from calibration.gpu_check.section import build_name
 
 Verdict = Literal["met", "missed", "not measured"]
 
@@ -52,7 +54,7 @@ def goals(outcomes: Outcomes) -> list[Goal]:
     Args:
         outcomes: sections by name.
     """
-    found = [*_steps(outcomes), *_ratios(outcomes)]
+    found = [*_steps(outcomes), *_ratios(outcomes), *_precisions(outcomes)]
     for precision, limit in LOSS_POINTS.items():
         found.append(_loss(outcomes, precision, limit))
     return [*found, *_memory(outcomes)]
@@ -82,6 +84,28 @@ def _ratios(outcomes: Outcomes) -> Iterator[Goal]:
         times = float(ratio["median"])
         verdict: Verdict = "met" if times >= TIMES_COMPILED else "missed"
         yield Goal(name, verdict, TIMES_COMPILED, times, outcomes[section].found["precision"])
+
+
+def _precisions(outcomes: Outcomes) -> Iterator[Goal]:
+    """No convolution or matrix product may be computed in another precision than asked for."""
+    for preset in TIMED:
+        for precision in LOSS_POINTS:
+            section = build_name(preset, precision)
+            name = f"products of {preset}-{precision} in another precision, at most"
+            outcome = outcomes.get(section)
+            if outcome is None or outcome.status != "passed":
+                yield _unknown(name, 0.0, outcomes, section)
+                continue
+            engines = outcome.found["engines"]
+            unread = [one["submodule"] for one in engines if not one["precision_found"]]
+            if unread:
+                why = f"the inspector tells nothing of {', '.join(unread)}"
+                yield _unknown(name, 0.0, outcomes, section, why)
+                continue
+            layers = sum((Counter(one["precision_found"]) for one in engines), Counter[str]())
+            fallen = sum(len(one["fell_back"]) for one in engines)
+            of = "layers: " + ", ".join(f"{n} {kind}" for kind, n in sorted(layers.items()))
+            yield Goal(name, "missed" if fallen else "met", 0.0, float(fallen), of)
 
 
 def _loss(outcomes: Outcomes, precision: str, limit: float) -> Goal:

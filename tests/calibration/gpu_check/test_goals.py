@@ -55,6 +55,29 @@ def test_a_compiler_that_refuses_is_named() -> None:
     assert (goal.verdict, goal.found, goal.of) == ("not measured", None, "no gcc")
 
 
+def build(layers: dict[str, int], *fallen: str) -> Outcome:
+    engine = {"submodule": "frame_encoder", "precision_found": layers, "fell_back": list(fallen)}
+    head = {"submodule": "query_head", "precision_found": {"fp16": 2}, "fell_back": []}
+    return outcome("build/lite-int8", engines=[engine, head])
+
+
+@pytest.mark.parametrize(
+    ("built", "verdict", "found", "of"),
+    [
+        (build({"int8": 3, "fp16": 1}), "met", 0.0, "layers: 3 fp16, 3 int8"),
+        (build({"fp32": 1}, "conv1", "conv2"), "missed", 2.0, "layers: 2 fp16, 1 fp32"),
+        (build({}), "not measured", None, "the inspector tells nothing of frame_encoder"),
+        (outcome("build/lite-int8", "failed"), "not measured", None, "was failed: a reason"),
+    ],
+)
+def test_products_keep_the_precision_of_their_plan(
+    built: Outcome, verdict: str, found: float | None, of: str
+) -> None:
+    goal = one("products of lite-int8", built)
+    assert (goal.verdict, goal.found) == (verdict, found)
+    assert of in goal.of
+
+
 def accuracies(precision: str, exact: float, other: float) -> list[Outcome]:
     return [
         outcome(f"accuracy/lite-{name}", accuracy={"all": {"r1": {"value": value}}}, clips=44)
@@ -102,7 +125,7 @@ def test_memory_must_not_grow(slope: float, steps: int, asked: int, verdict: str
 
 def test_nothing_measured_is_nothing_claimed() -> None:
     every = judged()
-    assert len(every) == 10
+    assert len(every) == 14
     assert {goal.verdict for goal in every.values()} == {"not measured"}
     assert {goal.found for goal in every.values()} == {None}
     told = one("step p50 of b32", outcome("latency/b32", "skipped"))

@@ -59,8 +59,20 @@ def test_engines_are_built_in_every_precision(
     assert tell.found["peak_memory_bytes"] > 40 << 20
 
 
-def test_an_engine_in_another_precision_fails(job: Job, gpu: FakeGpu, tell: Kept) -> None:
+def test_an_engine_in_another_precision_is_told_and_measured(
+    job: Job, gpu: FakeGpu, tell: Kept
+) -> None:
     gpu.faults = {"precision": "fp32"}
+    build_section(gpu.lab(job), tell, "tiny", "int8")
+    assert all(
+        one["fell_back"] for one in tell.found["engines"] if one["precision_asked"] == "int8"
+    )
+    latency(gpu.lab(job), tell, "tiny")
+    assert list(tell.found["alternatives"]) == ["int8"]
+
+
+def test_an_engine_that_computes_something_else_fails(job: Job, gpu: FakeGpu, tell: Kept) -> None:
+    gpu.faults = {"scale": 1.5}
     with pytest.raises(BuildError):
         build_section(gpu.lab(job), tell, "tiny", "int8")
 
