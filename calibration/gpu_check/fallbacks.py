@@ -11,6 +11,7 @@ from typing import Any
 
 from calibration.gpu_check.cases import EXPECTED, TRIALS
 from calibration.gpu_check.lab import Lab, Tell
+from calibration.gpu_check.outcome import SkippedError
 from export.tensorrt.bundle_builder import BuildOptions, BundleBuilder
 from runtime.bundle.files import file_digest
 from runtime.bundle.reader import Bundle
@@ -20,6 +21,7 @@ from runtime.engines.fingerprint import read_record, side_car
 from runtime.engines.selection import Machine, choose_engines, crash_guard
 from runtime.engines.settings import Fallback
 from runtime.errors import EngineError, GpuError, SgmnError
+from runtime.machine import driver_version
 
 TOO_MUCH = 1 << 50
 """Bytes of scratch memory that no GPU has."""
@@ -87,6 +89,7 @@ def refused_by_tensorrt(lab: Lab, tell: Tell, preset: str, precision: str, case:
 
     Raises:
         EngineError: the outcome is another than expected.
+        SkippedError: the case would harm this machine.
     """
     _try_all(lab, tell, lab.bundle(preset, precision), {case: TRIALS[case]})
 
@@ -212,6 +215,12 @@ def _huge_workspace(copy: Copy, lab: Lab) -> str:
 
 
 def _out_of_memory(copy: Copy, lab: Lab) -> str:
+    if driver_version().startswith("L4T"):
+        raise SkippedError(
+            "the memory of a Jetson is not filled",
+            why="it is that of the whole system, which would end other programs",
+            fix="nothing is to be done",
+        )
     crowded = replace(copy.machine, cuda=lambda: Crowded(lab.here.cuda()))
     return replace(copy, machine=crowded).outcome()
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from calibration.bench.torch_forms import as_it_is
+from calibration.gpu_check import fallbacks as fallbacks_section
 from calibration.gpu_check import rivals as rivals_section
 from calibration.gpu_check.accuracy import accuracy
 from calibration.gpu_check.building import build as build_section
@@ -240,6 +241,16 @@ def test_broken_installations_are_told(job: Job, gpu: FakeGpu, tell: Kept, build
         assert tell.found["cases"][case] == {"expected": expected, "found": expected}
     assert not (job.work / "spoilt").exists()
     assert all(device.used == 0 for device in gpu.devices)
+
+
+def test_memory_that_other_programs_need_is_not_filled(
+    job: Job, gpu: FakeGpu, tell: Kept, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build()
+    monkeypatch.setattr(fallbacks_section, "driver_version", lambda: "L4T R36.4.3")
+    with pytest.raises(SkippedError, match="memory of a Jetson"):
+        refused_by_tensorrt(gpu.lab(job), tell, **TINY, case="out-of-memory")
+    assert not (job.work / "spoilt").exists()
 
 
 def test_an_outcome_that_is_not_expected_fails(
