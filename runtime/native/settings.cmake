@@ -5,8 +5,8 @@ include(CheckLanguage)
 set(SGMN_BUILD_CUDA AUTO CACHE STRING
     "Build libsgmn_native_cuda: AUTO (when a CUDA compiler is found), ON or OFF")
 set_property(CACHE SGMN_BUILD_CUDA PROPERTY STRINGS AUTO ON OFF)
-# Orin, Hopper and Thor; the first also as PTX, which the driver compiles for any later GPU.
-set(SGMN_CUDA_ARCHITECTURES "87;90-real;110-real" CACHE STRING
+# Orin, Hopper and Thor, and PTX, which the driver compiles for any other GPU from Turing on.
+set(SGMN_CUDA_ARCHITECTURES "75-virtual;87-real;90-real;110-real" CACHE STRING
     "GPU architectures of libsgmn_native_cuda")
 
 set(hint "put nvcc on PATH or give -DCMAKE_CUDA_COMPILER=<path of nvcc>")
