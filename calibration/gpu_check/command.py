@@ -172,6 +172,58 @@ def run(
     return 1 if found.named("failed") else 0
 
 
+@gpu_check.command(name="torch")
+@click.argument("material", type=_path)
+@click.option("--out", type=_path, required=True, help="JSON file.")
+@_presets
+@items_option("Products of the catalog of a step.")
+@click.option("--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@json_option
+def torch_alone(
+    material: Path,
+    out: Path,
+    presets: tuple[str, ...],
+    items: int,
+    rounds: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Time torch alone on this machine's GPU, where TensorRT is in another Python.
+
+    It stands for the sections rivals, whose pairs it cannot have: compare with latency of a run on
+    the same machine.
+    """
+    from calibration.gpu_check.check import require_gpu
+    from calibration.gpu_check.material import read_material
+    from calibration.gpu_check.outcome import SkippedError
+    from calibration.gpu_check.torch_times import torch_times
+    from runtime.bundle.files import write_durably
+    from runtime.errors import DependencyError
+    from runtime.machine import describe, package_version
+
+    require_gpu()
+    _require_place(out)
+    there = read_material(material)["presets"]
+    found: dict[str, Any] = {"torch": package_version("torch"), "machine": describe()}
+    found["presets"] = {}
+    for preset in (one for one in presets if one in there):
+        note(f"{preset}: compiling and timing")
+        try:
+            found["presets"][preset] = torch_times(material, preset, items, rounds, seed)
+        except SkippedError as error:
+            raise DependencyError(error.what, why=error.why, fix=error.fix) from error
+        write_durably(out, (json.dumps(found, indent=1) + "\n").encode())
+    if as_json:
+        print_json(found)
+        return
+    for preset, one in found["presets"].items():
+        for name, times in one["alternatives"].items():
+            click.echo(f"{preset:<5} {name:<17} p50 {times['p50_ms']:.3f} ms")
+        for name, why in one["skipped"].items():
+            click.echo(f"{preset:<5} {name:<17} skipped: {why}")
+
+
 def _prepare(
     out: Path, presets: tuple[str, ...], lite: Path | None = None, cache: Path | None = None
 ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from calibration.bench.alternative import Alternative, Call
+from calibration.bench.harness import StepHarness
 from calibration.bench.paired import measure
 from calibration.bench.ratio import ratio
 from calibration.bench.torch_forms import forms
@@ -26,39 +27,50 @@ def rivals(lab: Lab, tell: Tell, preset: str, device: str = "cuda") -> None:
         SkippedError: there is no torch for CUDA, or no engines.
         GpuError: the engines cannot be used.
     """
-    _require_torch(device)
-    from calibration.bench.torch_match import TorchMatch
-
+    require_torch(device)
     precision = lab.built(preset)[0]
     bundle = lab.bundle(preset, precision)
     shelf = made_up_shelf(bundle.manifest, lab.job.items, lab.job.seed)
-    network = _torch_network(bundle.manifest, device)
     with (
         lab.network(preset, precision) as ours,
         open_harness(ours, shelf, lab.job.seed) as harness,
     ):
         tell(precision=precision, mode=mode(ours, shelf), items=lab.job.items)
-        rule = bundle.manifest.decision
-        subject = (network, shelf, harness.heard, harness.frames, rule)
-        alternatives: list[Alternative] = [Call(OURS, harness.step, REPEATS)]
-        skipped = {}
-        for name, form in forms(device).items():
-            try:
-                match = TorchMatch(*subject, device=device, form=form)
-                match.step(0)
-            except RuntimeError as error:  # torch's own errors derive from it
-                skipped[name] = str(error).strip().partition("\n")[0]
-            else:
-                alternatives.append(Call(name, match.step, REPEATS))
+        steps, skipped = torch_steps(harness, device)
         tell(skipped=skipped)
-        series = measure(alternatives, rounds_of(lab))
+        series = measure([Call(OURS, harness.step, REPEATS), *steps], rounds_of(lab))
     tell(
         alternatives=figures(series),
         ratios={n: ratio(s, series[OURS]).as_dict() for n, s in series.items() if n != OURS},
     )
 
 
-def _require_torch(device: str) -> None:
+def torch_steps(harness: StepHarness, device: str) -> tuple[list[Alternative], dict[str, str]]:
+    """Torch's steps on the catalog, frames and words of a harness, and why others take no part."""
+    from calibration.bench.torch_match import TorchMatch
+
+    manifest = harness.network.bundle.manifest
+    network = _torch_network(manifest, device)
+    subject = (network, harness.catalog, harness.heard, harness.frames, manifest.decision)
+    steps: list[Alternative] = []
+    skipped = {}
+    for name, form in forms(device).items():
+        try:
+            match = TorchMatch(*subject, device=device, form=form)
+            match.step(0)
+        except RuntimeError as error:  # torch's own errors derive from it
+            skipped[name] = str(error).strip().partition("\n")[0]
+        else:
+            steps.append(Call(name, match.step, REPEATS))
+    return steps, skipped
+
+
+def require_torch(device: str) -> None:
+    """See that torch can use the device.
+
+    Raises:
+        SkippedError: there is no torch, or it finds no GPU.
+    """
     try:
         import torch
     except ImportError as error:

@@ -20,7 +20,7 @@ from calibration.gpu_check.outcome import Outcome
 from calibration.gpu_check.section import SMALLEST, Section, sections
 from runtime.bundle.reader import open_bundle
 from runtime.engines.crash_guard import CRASHES
-from runtime.errors import GpuError, UsageError
+from runtime.errors import DependencyError, GpuError, UsageError
 from tests.calibration.gpu_check.fake_child import VARIABLE
 from tests.calibration.gpu_check.fake_lab import COMMAND, GPU
 from tests.conftest import REPOSITORY
@@ -201,6 +201,20 @@ def test_a_checkout_that_is_not_installed_has_the_command(tmp_path: Path) -> Non
 def test_what_makes_no_sense_is_refused_at_once(run: Run, arguments: list[str], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         run(*arguments)
+
+
+def test_torch_that_finds_no_gpu_is_told(material: Path, tmp_path: Path, run: Run) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    out = tmp_path / "torch.json"
+    with pytest.raises(DependencyError, match="no torch to compare") as told:
+        CliRunner().invoke(
+            gpu_check, ["torch", str(material), "--out", str(out)], catch_exceptions=False
+        )
+    assert "finds no GPU" in told.value.why
+    assert not out.exists()
 
 
 def test_prepare_says_what_there_is_to_carry(exported: Exported, tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from calibration.bench.harness import WORDS
 from calibration.bench.torch_forms import as_it_is
 from calibration.gpu_check import fallbacks as fallbacks_section
 from calibration.gpu_check import rivals as rivals_section
@@ -19,11 +21,12 @@ from calibration.gpu_check.cases import EXPECTED, TRIALS
 from calibration.gpu_check.environment import environment
 from calibration.gpu_check.fallbacks import refused_by_tensorrt, refused_unread
 from calibration.gpu_check.job import Data, Job
-from calibration.gpu_check.latency import CHAIN, SINGLE, latency
+from calibration.gpu_check.latency import CHAIN, REPEATS, SINGLE, latency
 from calibration.gpu_check.memory import memory, slope, watch
 from calibration.gpu_check.outcome import SkippedError
 from calibration.gpu_check.parity import Ranked, apart, step_parity
 from calibration.gpu_check.search import difference, search
+from calibration.gpu_check.torch_times import torch_times
 from runtime.bundle.manifest import SUBMODULES
 from runtime.engines.native import Search
 from runtime.errors import BuildError, EngineError, GpuError
@@ -221,6 +224,16 @@ def test_torch_is_timed_on_the_same_work(
     assert tell.found["ratios"].keys() == {"torch_eager"}
     assert tell.found["skipped"] == {"torch_compile": "no compiler"}
     assert tell.found["alternatives"].keys() == {"tensorrt", "torch_eager"}
+
+
+def test_torch_is_timed_alone_where_tensorrt_is_elsewhere(
+    material: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rivals_section, "forms", lambda device: {"torch_eager": as_it_is})
+    found = torch_times(material, "tiny", items=40, rounds=3, seed=0, device="cpu")
+    assert json.loads(json.dumps(found)) == found
+    assert found["alternatives"]["torch_eager"]["samples"] == 3 * REPEATS
+    assert (found["items"], found["words"], found["skipped"]) == (40, WORDS, {})
 
 
 def test_torch_without_a_gpu_is_skipped(job: Job, gpu: FakeGpu, tell: Kept) -> None:
