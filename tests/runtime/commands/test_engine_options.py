@@ -68,7 +68,8 @@ def test_doctor_finds_that_it_is_not_there(sgmn: Callable[..., Said], absent: st
     said = sgmn("doctor", "--json", "--provider", absent)
     assert said.code == 1
     failed = {f["check"]: f for f in said.json["findings"] if f["status"] == "fail"}
-    assert {"providers", "bundle"} <= set(failed)
+    assert {"providers", "network"} <= set(failed)
+    assert "bundle" not in failed, "every byte of it is right"
     assert sessions.NAMES[absent] in failed["providers"]["detail"]
     assert "--provider cpu" in failed["providers"]["fix"]
 

@@ -22,6 +22,7 @@ __all__ = ["browser"]
 
 SCREENSHOT = REPOSITORY / "docs" / "images" / "demo.png"
 HEARD = "() => document.getElementById('words').textContent.trim()"
+ENGINE_IS = "text => document.getElementById('engine').textContent === text"
 ONCE_MORE = "before => document.getElementById('words').textContent.trim().length > before"
 
 
@@ -170,5 +171,5 @@ def test_a_fallback_stands_in_the_footer(
     service = Service(kiosk_app(hub, shelf), hub, "127.0.0.1", 0)
     with service, browser.new_page() as page:
         page.goto(service.url, wait_until="domcontentloaded")
-        page.wait_for_function(f"document.getElementById('engine').textContent === '{shown}'")
+        page.wait_for_function(ENGINE_IS, arg=shown)
         assert page.get_attribute("#engine", "title") == "why; fix"
