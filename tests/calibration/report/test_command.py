@@ -20,6 +20,7 @@ from calibration.plans import read_plan
 from calibration.records.json import from_json
 from calibration.records.report import Report
 from calibration.report.command import report
+from calibration.report.numbers import milliseconds
 from export.precision.maker import make_bundle
 from export.precision.presets import named_plan
 from runtime.bundle.reader import open_bundle
@@ -90,7 +91,7 @@ def test_the_page_shows_what_was_measured(out: Path) -> None:
     assert "4 clips, 4 products" in page.text
     for one in found.measurements:
         assert one.latency is not None
-        assert f"{one.latency.p50.value:.2f} {one.latency.p50.low:.2f} to" in page.text
+        assert f"{milliseconds(one.latency.p50.value)} " in page.text
         assert f"{one.query_cosine.mean:.4f} least {one.query_cosine.least:.4f}" in page.text
         assert one.bundle_digest in page.text
     assert found.machine["cpu"] in page.text
