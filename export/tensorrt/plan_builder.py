@@ -124,14 +124,16 @@ class PlanBuilder:
         engine = runtime.deserialize_cuda_engine(job.out.read_bytes())
         if engine is None:
             raise self._failed(f"the engine of {job.submodule} does not load")
+        found = Found({}, ())
         try:
             found = compare_precision(read_layers(trt, engine), asked)
-            if not job.allow_fallback:
-                require_precision(job.submodule, found, asked)
+            require_precision(job.submodule, found, asked)
         except BuildError:
             if not job.allow_fallback:
                 raise
-            return Found({}, ())
+            # Noted in the record, so that no later build takes the engine for a proven one.
+            unproven = tuple((name, wanted, "unknown") for name, wanted in asked.items())
+            return Found(found.layers, found.fallen or unproven)
         return found
 
     def _made(self, what: str, make: Any) -> Any:

@@ -62,7 +62,8 @@ class EngineRecord(_Record):
         default_factory=dict, description="layers of the built engine by precision"
     )
     fell_back: tuple[str, ...] = Field(
-        default=(), description="products in another precision than asked for, allowed by the user"
+        default=(),
+        description="products in another precision than asked for, or an unknown one; allowed",
     )
     timing_cache_sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{64}$", description="of what TensorRT had measured"

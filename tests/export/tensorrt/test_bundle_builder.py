@@ -312,6 +312,19 @@ def test_what_is_refused_can_be_allowed(builder: Make) -> None:
     assert strict.built == fell_back
 
 
+def test_a_precision_that_cannot_be_read_is_not_taken_for_proven(builder: Make) -> None:
+    mute = {"inspector": "mute"}
+    with pytest.raises(BuildError, match="cannot be read"):
+        builder(child=InProcess(faults=mute))[0].build()
+    allowed = builder(child=InProcess(faults=mute), allow_fallback=True)[0].build()
+    assert {one.outcome for one in allowed.engines} == {"built"}
+    again = builder(child=InProcess(faults=mute), allow_fallback=True)[0].build()
+    assert {one.outcome for one in again.engines} == {"kept"}
+    build, strict, _ = builder()
+    build.build()
+    assert strict.built == list(SUBMODULES)
+
+
 def test_a_release_with_known_crashes_is_warned_of(builder: Make) -> None:
     report = builder()[0].build()
     assert any("issues/4504" in warning for warning in report.warnings)
