@@ -7,8 +7,10 @@ crashes then takes only this process with it.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +115,8 @@ def run_apart(folder: Path) -> list[Check]:
     except subprocess.TimeoutExpired as error:
         raise _failed(folder, f"it did not end within {TIMEOUT_S:.0f} s") from error
     if done.returncode < 0:
-        raise _failed(folder, f"it crashed ({signal_name(-done.returncode)})")
+        hint = ", as when memory runs out" if -done.returncode == signal.SIGKILL else ""
+        raise _failed(folder, f"it crashed ({signal_name(-done.returncode)}{hint})")
     try:
         answer = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError) as error:
@@ -150,5 +153,12 @@ def main(folder: Path) -> dict[str, Any]:
         return {"error": f"{error.what}: {error.why}"}
 
 
+def _go_first() -> None:
+    """Where memory runs out the kernel shall end this process, not the kiosk. Source: proc(5)."""
+    with suppress(OSError):  # not on every system
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 if __name__ == "__main__":
+    _go_first()
     sys.stdout.write(json.dumps(main(Path(sys.argv[1]))) + "\n")
