@@ -91,12 +91,13 @@ def present_files(folder: Path) -> list[str]:
     Raises:
         OSError: a folder in it cannot be read.
     """
-    found = []
-    for top, folders, files in os.walk(folder, onerror=_raise):
-        links = [name for name in folders if (Path(top) / name).is_symlink()]
-        found += [(Path(top) / name).relative_to(folder).as_posix() for name in files + links]
+    found, pending = [], [folder]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                place = Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(place)
+                else:
+                    found.append(place.relative_to(folder).as_posix())
     return sorted(set(found) - UNLISTED)
-
-
-def _raise(error: OSError) -> None:
-    raise error

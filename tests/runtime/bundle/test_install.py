@@ -20,7 +20,7 @@ from runtime.bundle.store import DAMAGED, LOCK, STAGING, BundleStore
 from runtime.bundle.writer import seal
 from runtime.errors import BundleError, SelfTestError, SgmnError, SignatureError, StorageError
 from runtime.lock import FileLock
-from tests.runtime.bundle.conftest import make_bundle, make_manifest
+from tests.runtime.bundle.conftest import bad_sector, make_bundle, make_manifest
 from tests.runtime.bundle.signing import MAKER, TRUST, passes, signed_bundle
 
 MODEL = "onnx/reranker.fp32.onnx"
@@ -134,6 +134,21 @@ def test_damaged_files_at_hand_are_not_reused(tmp_path: Path, store: BundleStore
     done = put(source, store)
     assert MODEL not in done.reused
     assert open_bundle(done.folder)
+
+
+def test_a_file_at_hand_on_a_bad_sector(
+    tmp_path: Path, store: BundleStore, old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither hinders another bundle that has the file, nor this one when it comes again."""
+    source = tmp_path / "delta"
+    shutil.copytree(tmp_path / "old", source)
+    seal(source, make_manifest().model_copy(update={"version": "1.1"}))
+    sign_bundle(source, MAKER)
+    with monkeypatch.context() as patch:
+        bad_sector(patch, store.place(old) / MODEL)
+        assert MODEL not in put(source, store).reused
+        assert put(tmp_path / "old", store, allow_downgrade=True).digest == old
+    whole(store)
 
 
 def test_links_at_hand_are_not_reused(tmp_path: Path, store: BundleStore, old: str) -> None:
