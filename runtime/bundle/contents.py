@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runtime.bundle.files import BLOCK_BYTES, open_plain
-from runtime.bundle.layout import REINSTALL, damaged, present_files, safe_path
+from runtime.bundle.layout import REINSTALL, damaged, present_files, safe_path, unreadable
 from runtime.bundle.manifest import FileEntry, Manifest
 from runtime.errors import BundleError
 
@@ -36,7 +36,7 @@ def check_unlisted(folder: Path, manifest: Manifest) -> None:
     try:
         extra = [name for name in present_files(folder) if name not in manifest.files]
     except OSError as error:
-        raise damaged(folder, f"{error.filename}: {error.strerror}") from error
+        raise unreadable(folder, os.path.relpath(error.filename, folder), error) from error
     if extra:
         raise BundleError(
             f"the bundle in {folder} holds files that its manifest does not list",
@@ -56,7 +56,7 @@ def check_size(folder: Path, name: str, entry: FileEntry) -> None:
     except FileNotFoundError as error:
         raise damaged(folder, f"{name} is missing") from error
     except OSError as error:
-        raise damaged(folder, f"{name}: {error.strerror}") from error
+        raise unreadable(folder, name, error) from error
     if not stat.S_ISREG(found.st_mode):
         raise damaged(folder, f"{name} is not a plain file")
     if found.st_size != entry.size_bytes:
@@ -107,7 +107,7 @@ def checked_blocks(folder: Path, name: str, entry: FileEntry) -> Iterator[bytes]
     except FileNotFoundError as error:
         raise damaged(folder, f"{name} is missing") from error
     except OSError as error:
-        raise damaged(folder, f"{name}: {error.strerror}") from error
+        raise unreadable(folder, name, error) from error
     if left:
         raise damaged(folder, f"{name} does not have {entry.size_bytes} bytes")
     if digest.hexdigest() != entry.sha256:

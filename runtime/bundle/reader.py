@@ -21,6 +21,7 @@ from runtime.bundle.layout import (
     check_distinct,
     damaged,
     safe_path,
+    unreadable,
 )
 from runtime.bundle.manifest import SCHEMA_VERSION, SUBMODULES, Manifest
 from runtime.errors import BundleError
@@ -97,8 +98,8 @@ def read_head(folder: Path, trust: SignatureCheck | None = None) -> Head:
             why="the folder does not exist, or may not be read",
             fix="give the folder that holds manifest.json",
         )
-    data = _read_capped(folder, MANIFEST, MAX_MANIFEST_BYTES)
-    signature = _read_signature(folder)
+    data = _read_needed(folder, MANIFEST, MAX_MANIFEST_BYTES)
+    signature = _read(folder, SIGNATURE, MAX_SIGNATURE_BYTES)
     signed_by = trust.check(folder, data, signature) if trust is not None else None
     digest = _check_manifest_digest(folder, data)
     manifest = _parse(folder, data)
@@ -118,33 +119,35 @@ def verify(folder: Path) -> Manifest:
     return open_bundle(folder).manifest
 
 
-def _read_capped(folder: Path, name: str, limit: int) -> bytes:
-    path = safe_path(folder, name)
+def _read(folder: Path, name: str, limit: int) -> bytes | None:
+    """A file that vouches for others; None where there is none."""
     try:
-        with open_plain(path) as source:
+        with open_plain(safe_path(folder, name)) as source:
             data = source.read(limit + 1)
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        raise BundleError(
-            f"{folder} is not a bundle",
-            why=f"it has no {name}" if missing else f"{name}: {error.strerror}",
-            fix="give the folder that holds manifest.json, or " + REINSTALL,
-        ) from error
+        raise unreadable(folder, name, error) from error
     if len(data) > limit:
         raise damaged(folder, f"{name} is larger than {limit} bytes")
     return data
 
 
-def _read_signature(folder: Path) -> bytes | None:
-    if not os.path.lexists(folder / SIGNATURE):
-        return None
-    return _read_capped(folder, SIGNATURE, MAX_SIGNATURE_BYTES)
+def _read_needed(folder: Path, name: str, limit: int) -> bytes:
+    data = _read(folder, name, limit)
+    if data is None:
+        raise BundleError(
+            f"{folder} is not a bundle",
+            why=f"it has no {name}",
+            fix="give the folder that holds manifest.json, or " + REINSTALL,
+        )
+    return data
 
 
 def _check_manifest_digest(folder: Path, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     # Exact bytes, so that a flipped byte in this small file is found as well.
-    if _read_capped(folder, MANIFEST_DIGEST, MAX_SIGNATURE_BYTES) != digest_line(digest):
+    if _read_needed(folder, MANIFEST_DIGEST, MAX_SIGNATURE_BYTES) != digest_line(digest):
         raise damaged(folder, f"{MANIFEST} does not have the digest in {MANIFEST_DIGEST}")
     return digest
 
