@@ -113,21 +113,21 @@ def run_apart(folder: Path) -> list[Check]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise _failed(folder, f"it did not end within {TIMEOUT_S:.0f} s") from error
+        raise _failed(f"it did not end within {TIMEOUT_S:.0f} s") from error
     if done.returncode < 0:
         hint = ", as when memory runs out" if -done.returncode == signal.SIGKILL else ""
-        raise _failed(folder, f"it crashed ({signal_name(-done.returncode)}{hint})")
+        raise _failed(f"it crashed ({signal_name(-done.returncode)}{hint})")
     try:
         answer = json.loads(done.stdout.splitlines()[-1])
     except (ValueError, IndexError) as error:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise _failed(folder, f"it broke off ({''.join(said) or 'without a word'})") from error
+        raise _failed(f"it broke off ({''.join(said) or 'without a word'})") from error
     if "error" in answer:
-        raise _failed(folder, answer["error"])
+        raise _failed(answer["error"])
     checks = [Check(c["submodule"], _number(c["error"]), c["tolerance"]) for c in answer["checks"]]
     bad = [check for check in checks if not check.passed]
     if bad:
-        raise _failed(folder, "; ".join(map(_off, bad)))
+        raise _failed("; ".join(map(_off, bad)))
     return checks
 
 
@@ -139,10 +139,8 @@ def _off(check: Check) -> str:
     return f"{check.submodule} is off by {check.error:.3g} (allowed {check.tolerance:g})"
 
 
-def _failed(folder: Path, why: str) -> SelfTestError:
-    return SelfTestError(
-        f"the bundle in {folder} fails its self-test on this machine", why=why, fix=_DOCTOR
-    )
+def _failed(why: str) -> SelfTestError:
+    return SelfTestError("the bundle fails its self-test on this machine", why=why, fix=_DOCTOR)
 
 
 def main(folder: Path) -> dict[str, Any]:
