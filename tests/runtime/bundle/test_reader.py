@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,7 @@ def test_a_linked_manifest_is_refused(bundle_folder: Path, tmp_path: Path) -> No
 def test_a_folder_in_place_of_a_file_is_refused(bundle_folder: Path) -> None:
     (bundle_folder / MODEL).unlink()
     (bundle_folder / MODEL).mkdir()
-    refused(bundle_folder, MODEL)
+    refused(bundle_folder, MODEL, "not a plain file")
 
 
 def test_an_unlisted_file_is_refused(bundle_folder: Path) -> None:
@@ -195,15 +196,36 @@ def test_a_pipe_that_takes_the_place_of_a_file(
     bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After its size was looked at; opening it must not wait for a writer."""
+
+    def swap(place: Path) -> None:
+        place.unlink()
+        os.mkfifo(place)
+
+    after_sizes(monkeypatch, swap)
+    refused(bundle_folder, "not a plain file")
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_a_file_that_grows_or_shrinks_after_its_size_was_looked_at(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch, change: int
+) -> None:
+    """What is more must count even where it begins a block of its own."""
+    size = (bundle_folder / MODEL).stat().st_size
+    monkeypatch.setattr(contents, "BLOCK_BYTES", size)
+    after_sizes(monkeypatch, lambda place: os.truncate(place, place.stat().st_size + change))
+    refused(bundle_folder, "does not have")
+
+
+def after_sizes(patch: pytest.MonkeyPatch, change: Callable[[Path], object]) -> None:
+    """Someone changes one file of a bundle when only its size has been looked at."""
     real = contents.check_size
 
     def swapped(folder: Path, name: str, entry: FileEntry) -> None:
         real(folder, name, entry)
-        (folder / name).unlink()
-        os.mkfifo(folder / name)
+        if name == MODEL:
+            change(folder / name)
 
-    monkeypatch.setattr(contents, "check_size", swapped)
-    refused(bundle_folder, "not a plain file")
+    patch.setattr(contents, "check_size", swapped)
 
 
 def test_an_unlisted_link_to_a_folder_is_refused(bundle_folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import install
+from runtime.bundle import copying, install
 from runtime.bundle.current import bundle_in_use
 from runtime.bundle.install import install_bundle
 from runtime.bundle.reader import open_bundle
@@ -18,7 +18,7 @@ from runtime.bundle.signature import Trust, sign_bundle
 from runtime.bundle.store import BundleStore
 from runtime.errors import BundleError, SelfTestError, SignatureError
 from tests.runtime.bundle.conftest import make_bundle
-from tests.runtime.bundle.install.conftest import put, whole
+from tests.runtime.bundle.install.conftest import MODEL, put, whole
 from tests.runtime.bundle.signing import MAKER, TRUST, passes, signed_bundle
 
 
@@ -134,6 +134,21 @@ def test_an_unsigned_bundle_only_when_allowed(tmp_path: Path, store: BundleStore
     sign_bundle(source, MAKER)
     assert put(source, store).signed_by == MAKER.public.id
     whole(store)  # the signature came along, though the bundle was there
+
+
+def test_the_copy_is_verified_as_a_whole(
+    tmp_path: Path, store: BundleStore, old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(folder: Path) -> None:
+        (store.staging / MODEL).write_bytes(b"spoilt")
+
+    source = signed_bundle(tmp_path / "new", "new")
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "sync", spoil)
+        with pytest.raises(BundleError, match="damaged"):
+            put(source, store)
+    assert store.installed().current == old
+    whole(store)
 
 
 def test_a_failing_self_test_leaves_the_old_bundle(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import copying
+from runtime.bundle import copying, install
 from runtime.bundle.current import bundle_in_use
+from runtime.bundle.installed import INSTALLED, Installed
 from runtime.bundle.store import DAMAGED, LOCK, STAGING, BundleStore
 from runtime.errors import BundleError, SgmnError, StorageError
 from runtime.lock import FileLock
@@ -73,6 +74,32 @@ def test_a_disk_that_fills_at_any_write(tmp_path: Path, store: BundleStore, old:
         assert error.why == os.strerror(errno.ENOSPC)
         assert "free some space" in error.fix
     whole(store)
+
+
+def test_all_is_on_the_disk_before_the_list_names_it(
+    tmp_path: Path, store: BundleStore, old: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut then finds the old list, or the new one and all that it names."""
+    synced, missing = set(), []
+    real_sync, real_write = os.fsync, install.write_installed
+
+    def fsync(descriptor: int) -> None:
+        real_sync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    def write(folder: Path, installed: Installed) -> None:
+        place = store.place(installed.current or "")
+        needed = [folder, place, *place.rglob("*")]
+        missing.extend(one for one in needed if one.stat().st_ino not in synced)
+        synced.clear()
+        real_write(folder, installed)
+
+    source = signed_bundle(tmp_path / "new", "new")
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(install, "write_installed", write)
+    put(source, store)
+    assert not missing
+    assert synced == {store.folder.stat().st_ino, (store.folder / INSTALLED).stat().st_ino}
 
 
 def test_too_little_room_is_said_before_anything_is_copied(
