@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from runtime.bundle.files import BLOCK_BYTES, create_file, file_digest, open_plain, sync
-from runtime.bundle.layout import MANIFEST, MANIFEST_DIGEST, SIGNATURE, damaged, safe_path
+from runtime.bundle.contents import check_file, check_size, copy_file
+from runtime.bundle.files import create_file, sync
+from runtime.bundle.layout import MANIFEST, MANIFEST_DIGEST, SIGNATURE, safe_path
 from runtime.bundle.manifest import FileEntry
-from runtime.bundle.reader import Head, check_size, digest_line
-from runtime.errors import StorageError
+from runtime.bundle.reader import Head, digest_line
+from runtime.errors import BundleError, StorageError
+
+
+class Listed(NamedTuple):
+    """A file that the manifest of a bundle lists."""
+
+    folder: Path
+    name: str
 
 
 class Copy:
@@ -24,7 +32,7 @@ class Copy:
         at_hand: files by digest that may be linked instead of copied, if their bytes are right.
     """
 
-    def __init__(self, source: Path, target: Path, at_hand: Mapping[str, Path]) -> None:
+    def __init__(self, source: Path, target: Path, at_hand: Mapping[str, Listed]) -> None:
         self._source = source
         self._target = target
         self._at_hand = at_hand
@@ -69,16 +77,18 @@ class Copy:
         self.reused = list(head.manifest.files)
 
     def _check_given(self, name: str, entry: FileEntry) -> None:
-        given = safe_path(self._source, name)
-        if given.exists():
-            for _ in self._blocks(name, given, entry):
-                pass
+        if os.path.lexists(safe_path(self._source, name)):
+            check_file(self._source, name, entry)
 
-    def _twin(self, entry: FileEntry) -> Path | None:
+    def _twin(self, entry: FileEntry) -> Listed | None:
         twin = self._at_hand.get(entry.sha256)
-        if twin is None or twin.is_symlink() or not twin.is_file():
+        if twin is None:
             return None
-        return twin if file_digest(twin) == entry.sha256 else None
+        try:
+            check_file(*twin, entry)
+        except BundleError:
+            return None
+        return twin
 
     def _check_room(self, needed: int) -> None:
         free = shutil.disk_usage(self._target).free
@@ -89,40 +99,17 @@ class Copy:
                 fix="free some space and run it again",
             )
 
-    def _put(self, name: str, entry: FileEntry, twin: Path | None, place: Path) -> None:
+    def _put(self, name: str, entry: FileEntry, twin: Listed | None, place: Path) -> None:
         if twin is None:
-            self._write(self._blocks(name, safe_path(self._source, name), entry), place)
+            self._write(Listed(self._source, name), entry, place)
             return
         self._check_given(name, entry)
         self.reused.append(name)
         try:
-            os.link(twin, place)
+            os.link(twin.folder / twin.name, place)
         except OSError:  # this file system has no links, or the file has too many
-            self._write(self._blocks(name, twin, entry), place)
+            self._write(twin, entry, place)
 
-    def _write(self, blocks: Iterator[bytes], place: Path) -> None:
-        with place.open("xb") as target:
-            for block in blocks:
-                self.copied_bytes += target.write(block)
-            target.flush()
-            os.fsync(target.fileno())
-
-    def _blocks(self, name: str, place: Path, entry: FileEntry) -> Iterator[bytes]:
-        """The bytes of a file; an error before the end where they are not those expected."""
-        digest, left = hashlib.sha256(), entry.size_bytes
-        try:
-            with open_plain(place) as source:
-                while block := source.read(min(BLOCK_BYTES, left + 1)):
-                    left -= len(block)
-                    if left < 0:
-                        break
-                    digest.update(block)
-                    yield block
-        except FileNotFoundError as error:
-            raise damaged(self._source, f"{name} is missing") from error
-        except OSError as error:
-            raise damaged(self._source, f"{name}: {error.strerror}") from error
-        if left:
-            raise damaged(self._source, f"{name} does not have {entry.size_bytes} bytes")
-        if digest.hexdigest() != entry.sha256:
-            raise damaged(self._source, f"{name} does not have the digest in the manifest")
+    def _write(self, origin: Listed, entry: FileEntry, place: Path) -> None:
+        copy_file(*origin, entry, place)
+        self.copied_bytes += entry.size_bytes

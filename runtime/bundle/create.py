@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runtime.bundle.contents import copy_file
 from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import Manifest, Submodule
 from runtime.bundle.reader import Bundle, open_bundle
@@ -63,7 +63,7 @@ def create_bundle(
     other = _graphs_for(base, tensorrt) if tensorrt is not None else None
     with new_folder(out) as folder:
         for name in _kept(base.manifest, replaced=other is not None):
-            _copy(base.folder / name, folder / name)
+            _copy(base, name, folder / name)
         changes = _stamp(base.manifest, version, created_s, base.digest)
         if other is not None:
             changes |= _add_graphs(other, folder, base.manifest.parity, changes["provenance"])
@@ -82,9 +82,10 @@ def _kept(manifest: Manifest, *, replaced: bool) -> list[str]:
     return [name for name in manifest.files if name not in graphs]
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Bundle, name: str, target: Path) -> None:
+    """Its digest is checked on the way: what is sealed anew is what was verified."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    copy_file(source.folder, name, source.manifest.files[name], target)
 
 
 def _stamp(manifest: Manifest, version: str | None, created_s: int, digest: str) -> dict[str, Any]:
@@ -136,7 +137,7 @@ def _add_graphs(
     graphs: dict[str, Submodule] = {}
     for name, part in other.manifest.tensorrt.items():
         file = f"{TENSORRT}/{name}.{part.precision}.onnx"
-        _copy(other.folder / part.file, folder / file)
+        _copy(other, part.file, folder / file)
         graphs[name] = part.model_copy(update={"file": file})
     made = other.manifest.provenance.get(TENSORRT, {})
     provenance[TENSORRT] = {**made, "bundle": other.digest}

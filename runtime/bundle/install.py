@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.bundle.copying import Copy
+from runtime.bundle.contents import check_unlisted
+from runtime.bundle.copying import Copy, Listed
 from runtime.bundle.files import write_durably
 from runtime.bundle.installed import Installed, write_installed
 from runtime.bundle.layout import SIGNATURE
 from runtime.bundle.manifest import Manifest
-from runtime.bundle.reader import Head, SignatureCheck, check_unlisted, open_bundle, read_head
+from runtime.bundle.reader import Head, SignatureCheck, open_bundle, read_head
 from runtime.bundle.self_test import Check, run_apart
 from runtime.bundle.shipped import shipped_bundle
 from runtime.bundle.store import BundleStore
@@ -128,16 +129,16 @@ def _manifest_in_use(store: BundleStore, installed: Installed) -> Manifest | Non
         return None
 
 
-def _files_at_hand(store: BundleStore, installed: Installed) -> dict[str, Path]:
+def _files_at_hand(store: BundleStore, installed: Installed) -> dict[str, Listed]:
     """Files of installed bundles by digest; their bytes are not looked at."""
-    found: dict[str, Path] = {}
+    found: dict[str, Listed] = {}
     for digest in installed.bundles:
         place = store.place(digest)
         try:
             files = read_head(place).manifest.files
         except BundleError:
             continue
-        found.update({entry.sha256: place / name for name, entry in files.items()})
+        found.update({entry.sha256: Listed(place, name) for name, entry in files.items()})
     return found
 
 

@@ -153,10 +153,22 @@ def trusted_keys(given: Sequence[Path] = ()) -> tuple[PublicKey, ...]:
     """The keys given, else all ``*.pub`` in the device's folder of keys.
 
     Raises:
-        InputError: one of them is no public key.
+        InputError: one of them is no public key, or the folder cannot be read.
     """
-    places = given or sorted(keys_folder().glob("*" + PUBLIC))
-    return tuple(read_public_key(place) for place in places)
+    return tuple(read_public_key(place) for place in given or _kept_keys(keys_folder()))
+
+
+def _kept_keys(folder: Path) -> list[Path]:
+    try:
+        return sorted(place for place in folder.iterdir() if place.suffix == PUBLIC)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(
+            f"the trusted keys in {folder} cannot be read",
+            why=error.strerror or str(error),
+            fix="make it a folder that this user may read, or name the keys with --key",
+        ) from error
 
 
 def _read(place: Path) -> bytes:
@@ -190,7 +202,8 @@ def _unusable(place: Path, why: str) -> InputError:
     return InputError(
         f"the key {place} cannot be used",
         why=why,
-        fix="give a file that `sgmn bundle keygen` wrote, whole",
+        fix="give a file that `sgmn bundle keygen` wrote, whole; take others away from the "
+        "folder of keys",
     )
 
 

@@ -29,12 +29,21 @@ def damaged(folder: Path, why: str) -> BundleError:
     return BundleError(f"the bundle in {folder} is damaged", why=why, fix=REINSTALL)
 
 
+def unreadable(folder: Path, name: str, error: OSError) -> BundleError:
+    """The error for a bundle on a disk, or with permissions, that do not let it be read."""
+    return BundleError(
+        f"the bundle in {folder} cannot be read",
+        why=f"{name}: {error.strerror}",
+        fix="check its permissions and the disk, or " + REINSTALL,
+    )
+
+
 def safe_path(folder: Path, name: str) -> Path:
     """The place of a listed file, once its name is known to stay inside the folder.
 
     Raises:
         BundleError: the name is absolute, climbs out, is not in plain form, is too long, has
-            characters that some file system changes, or passes a link.
+            characters that some file system changes, passes a link, or cannot be looked at.
     """
     parts = PurePosixPath(name).parts
     plain = "/".join(parts) == name and all(_PART.fullmatch(part) for part in parts)
@@ -48,24 +57,17 @@ def safe_path(folder: Path, name: str) -> Path:
     place = folder
     for part in parts:
         place = place / part
-        if _is_link(place):
+        try:
+            linked = place.is_symlink()
+        except OSError as error:
+            raise unreadable(folder, name, error) from error
+        if linked:
             raise BundleError(
                 f"{name} in the bundle {folder} is not a plain file",
                 why=f"{place.relative_to(folder).as_posix()} is a symbolic link",
                 fix="copy the bundle with its files, not with links (cp -rL)",
             )
     return place
-
-
-def _is_link(place: Path) -> bool:
-    try:
-        return place.is_symlink()
-    except OSError as error:
-        raise BundleError(
-            f"the bundle names a path that cannot be: {place.name[:60]!r}",
-            why=str(error.strerror),
-            fix="do not use this bundle; " + REINSTALL,
-        ) from error
 
 
 def check_distinct(folder: Path, names: Iterable[str]) -> None:
@@ -91,12 +93,13 @@ def present_files(folder: Path) -> list[str]:
     Raises:
         OSError: a folder in it cannot be read.
     """
-    found = []
-    for top, folders, files in os.walk(folder, onerror=_raise):
-        links = [name for name in folders if (Path(top) / name).is_symlink()]
-        found += [(Path(top) / name).relative_to(folder).as_posix() for name in files + links]
+    found, pending = [], [folder]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                place = Path(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(place)
+                else:
+                    found.append(place.relative_to(folder).as_posix())
     return sorted(set(found) - UNLISTED)
-
-
-def _raise(error: OSError) -> None:
-    raise error

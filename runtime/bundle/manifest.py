@@ -5,7 +5,7 @@ The JSON schema of `Manifest` is exported to ``docs/reference/manifest.schema.js
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,12 @@ SCHEMA_VERSION: Final = 2
 
 SUBMODULES = ("frame_encoder", "text_encoder", "query_head", "item_head", "reranker")
 """The five submodules; the names are the contract in files, metrics and reports."""
+
+MAX_FILE_BYTES: Final = (1 << 31) - 1
+"""Largest file of a bundle. Source: an ONNX file is a protobuf message, which ends at 2 GiB."""
+
+Label = Annotated[str, Field(pattern=r"^\P{C}{1,100}$", description="without control characters")]
+"""A short text that may be printed as it is."""
 
 
 class _Part(BaseModel):
@@ -118,22 +124,22 @@ class FileEntry(_Part):
     """Digest and size of one file of the bundle."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size_bytes: int = Field(ge=0)
+    size_bytes: int = Field(ge=0, le=MAX_FILE_BYTES)
 
 
 class Manifest(_Part):
     """Everything a runtime needs to know of a bundle before it opens any other file of it."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
-    name: str
-    version: str
+    name: Label
+    version: Label
     created_at: str | None = Field(
         default=None,
         pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
         description="when it was put together, in UTC; tells which of two equal versions is older",
     )
-    preset: str
-    precision: str = Field(description="precision plan, e.g. fp32 or int8-cpu")
+    preset: Label
+    precision: Label = Field(description="precision plan, e.g. fp32 or int8-cpu")
     frames: int = Field(gt=0, description="T: frames of a clip")
     patches: int = Field(gt=0, description="P: patch tokens of a frame")
     shortlist: int = Field(gt=0, description="K: candidates of the re-ranker")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from runtime.bundle.files import file_digest, open_plain
+from runtime.bundle.contents import check_files
+from runtime.bundle.files import open_plain
 from runtime.bundle.layout import (
     MANIFEST,
     MANIFEST_DIGEST,
@@ -18,10 +20,10 @@ from runtime.bundle.layout import (
     SIGNATURE,
     check_distinct,
     damaged,
-    present_files,
     safe_path,
+    unreadable,
 )
-from runtime.bundle.manifest import SCHEMA_VERSION, SUBMODULES, FileEntry, Manifest
+from runtime.bundle.manifest import SCHEMA_VERSION, SUBMODULES, Manifest
 from runtime.errors import BundleError
 
 MAX_MANIFEST_BYTES = 1 << 20
@@ -90,14 +92,14 @@ def open_bundle(folder: Path, trust: SignatureCheck | None = None) -> Bundle:
 
 def read_head(folder: Path, trust: SignatureCheck | None = None) -> Head:
     """The manifest, verified as far as it goes without the other files; as `open_bundle`."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise BundleError(
             f"there is no bundle in {folder}",
-            why="the folder does not exist",
+            why="the folder does not exist, or may not be read",
             fix="give the folder that holds manifest.json",
         )
-    data = _read_capped(folder, MANIFEST, MAX_MANIFEST_BYTES)
-    signature = _read_signature(folder)
+    data = _read_needed(folder, MANIFEST, MAX_MANIFEST_BYTES)
+    signature = _read(folder, SIGNATURE, MAX_SIGNATURE_BYTES)
     signed_by = trust.check(folder, data, signature) if trust is not None else None
     digest = _check_manifest_digest(folder, data)
     manifest = _parse(folder, data)
@@ -117,32 +119,35 @@ def verify(folder: Path) -> Manifest:
     return open_bundle(folder).manifest
 
 
-def _read_capped(folder: Path, name: str, limit: int) -> bytes:
-    path = safe_path(folder, name)
+def _read(folder: Path, name: str, limit: int) -> bytes | None:
+    """A file that vouches for others; None where there is none."""
     try:
-        with open_plain(path) as source:
+        with open_plain(safe_path(folder, name)) as source:
             data = source.read(limit + 1)
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        raise BundleError(
-            f"{folder} is not a bundle",
-            why=f"it has no {name}" if missing else f"{name}: {error.strerror}",
-            fix="give the folder that holds manifest.json, or " + REINSTALL,
-        ) from error
+        raise unreadable(folder, name, error) from error
     if len(data) > limit:
         raise damaged(folder, f"{name} is larger than {limit} bytes")
     return data
 
 
-def _read_signature(folder: Path) -> bytes | None:
-    present = (folder / SIGNATURE).is_symlink() or (folder / SIGNATURE).exists()
-    return _read_capped(folder, SIGNATURE, MAX_SIGNATURE_BYTES) if present else None
+def _read_needed(folder: Path, name: str, limit: int) -> bytes:
+    data = _read(folder, name, limit)
+    if data is None:
+        raise BundleError(
+            f"{folder} is not a bundle",
+            why=f"it has no {name}",
+            fix="give the folder that holds manifest.json, or " + REINSTALL,
+        )
+    return data
 
 
 def _check_manifest_digest(folder: Path, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
     # Exact bytes, so that a flipped byte in this small file is found as well.
-    if _read_capped(folder, MANIFEST_DIGEST, MAX_SIGNATURE_BYTES) != digest_line(digest):
+    if _read_needed(folder, MANIFEST_DIGEST, MAX_SIGNATURE_BYTES) != digest_line(digest):
         raise damaged(folder, f"{MANIFEST} does not have the digest in {MANIFEST_DIGEST}")
     return digest
 
@@ -218,49 +223,3 @@ def _check_parts(folder: Path, manifest: Manifest) -> None:
         safe_path(folder, name)
         if name not in manifest.files:
             raise damaged(folder, f"{name} is used but not in the manifest's list of files")
-
-
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Every file that is listed is there with its size and digest, and no other.
-
-    Raises:
-        BundleError: one is missing, changed, no plain file, or not listed.
-    """
-    check_unlisted(folder, manifest)
-    for name, entry in manifest.files.items():
-        check_size(folder, name, entry)
-    for name, entry in manifest.files.items():
-        if file_digest(folder / name) != entry.sha256:
-            raise damaged(folder, f"{name} does not have the digest in the manifest")
-
-
-def check_unlisted(folder: Path, manifest: Manifest) -> None:
-    """Refuse a bundle with files that its manifest does not list.
-
-    Raises:
-        BundleError: there is one, or a folder of it cannot be read.
-    """
-    try:
-        extra = [name for name in present_files(folder) if name not in manifest.files]
-    except OSError as error:
-        raise damaged(folder, f"{error.filename}: {error.strerror}") from error
-    if extra:
-        raise BundleError(
-            f"the bundle in {folder} holds files that its manifest does not list",
-            why=", ".join(extra[:10]),
-            fix="remove them, or " + REINSTALL,
-        )
-
-
-def check_size(folder: Path, name: str, entry: FileEntry) -> None:
-    """A listed file is there, is a plain one and has its size; it is not opened.
-
-    Raises:
-        BundleError: it is not.
-    """
-    place = safe_path(folder, name)
-    if not place.is_file():
-        raise damaged(folder, f"{name} is missing")
-    size = place.stat().st_size
-    if size != entry.size_bytes:
-        raise damaged(folder, f"{name} has {size} bytes instead of {entry.size_bytes}")

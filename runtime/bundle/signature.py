@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.bundle.contents import check_files
 from runtime.bundle.files import write_durably
 from runtime.bundle.keys import PrivateKey, PublicKey
 from runtime.bundle.layout import SIGNATURE
-from runtime.bundle.reader import check_files, read_head
+from runtime.bundle.reader import read_head
 from runtime.errors import SignatureError
 from runtime.home import keys_folder
 

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,14 @@ LOCK = "install.lock"
 STAGING = "staging"
 DAMAGED = "damaged"
 """Where a listed bundle goes whose bytes are no longer its own, when it is installed anew."""
+
+_FULL = "free some space and run it again"
+_NOT_WRITABLE = f"make the folder writable, or set {HOME_VARIABLE} to another one"
+_FIXES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EIO: f"check the disk (dmesg), or set {HOME_VARIABLE} to a folder on another one",
+}
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -130,7 +138,7 @@ class BundleStore:
             BundleError: another command holds it, or the list is damaged.
             StorageError: the folder cannot be written or the disk is full.
         """
-        with _storage_errors(self.folder):
+        with _storage_errors(self.folder), _readable_by_all():
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / LOCK)
             if not lock.acquire():
@@ -144,7 +152,9 @@ class BundleStore:
                 self.clear(installed)
                 yield installed
             finally:
-                shutil.rmtree(self.staging, ignore_errors=True)
+                # At once, not when the next change begins: a full disk gets its room back.
+                with suppress(BundleError, OSError):
+                    self.clear(self.installed())
                 lock.release()
 
     def clear(self, installed: Installed) -> list[str]:
@@ -175,15 +185,22 @@ class BundleStore:
 
 
 @contextmanager
+def _readable_by_all() -> Iterator[None]:
+    """As packages are: the kiosk's user reads what root installs, whatever root's umask is."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def _storage_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise StorageError(
             f"the installed bundles in {folder} cannot be changed",
             why=os.strerror(error.errno) if error.errno else str(error),
-            fix="free some space and run it again"
-            if full
-            else f"make the folder writable, or set {HOME_VARIABLE} to another one",
+            fix=_FIXES.get(error.errno or 0, _NOT_WRITABLE),
         ) from error

@@ -13,8 +13,11 @@ from runtime.commands.output import json_option, note, print_json, table
 
 if TYPE_CHECKING:
     from runtime.bundle.install import Installation
+    from runtime.bundle.installed import Installed
     from runtime.bundle.manifest import Manifest
     from runtime.bundle.store import BundleStore
+
+_NEXT = "next: restart the kiosk, with a catalog of this bundle; until then it keeps the one before"
 
 
 @click.group()
@@ -125,17 +128,26 @@ def install(
     note(f"signed by {done.signed_by or 'nobody'}; self-test: {tested}")
     note(f"{done.copied_bytes / 1e6:.1f} MB copied, {len(done.reused)} files reused")
     note(f"`sgmn bundle rollback` goes to {done.previous or 'the shipped bundle'}")
+    note(_NEXT)
 
 
 @bundle.command()
 @json_option
 def rollback(as_json: bool) -> None:
     """Use the bundle before the current one again; before the first lies the shipped one."""
-    switch = _store().roll_back()
+    from runtime.bundle.reader import read_head
+
+    store = _store()
+    switch = store.roll_back()
     if as_json:
         print_json({"before": switch.before, "current": switch.after})
+        return
+    if switch.after is None:
+        note("the shipped bundle is in use")
     else:
-        note(f"in use: {switch.after or 'the shipped bundle'}")
+        manifest = read_head(store.place(switch.after)).manifest
+        note(f"{manifest.name} {manifest.version} is in use, digest {switch.after}")
+    note(_NEXT)
 
 
 @bundle.command("list")
@@ -159,7 +171,7 @@ def list_bundles(as_json: bool) -> None:
             row["id"][:16],
             f"{row['name']} {row['version']} {row['precision']}" if "name" in row else "damaged",
             (row.get("created_at") or "")[:10],
-            "in use" if row["in_use"] else "",
+            _mark(row, installed),
         )
         for row in rows
     ]
@@ -171,6 +183,14 @@ def _store() -> BundleStore:
     from runtime.home import bundles_folder
 
     return BundleStore(bundles_folder())
+
+
+def _mark(row: dict[str, Any], installed: Installed) -> str:
+    """Which is used, and which `rollback` goes to."""
+    if row["in_use"]:
+        return "in use"
+    before = installed.previous or "shipped"
+    return "before" if installed.current and row["id"] == before else ""
 
 
 def _row(folder: Path, identity: str, *, in_use: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from types import FrameType
 
 import click
 
+from runtime.commands.output import printable_lines
 from runtime.errors import INTERRUPTED, DependencyError, SgmnError, StorageError
 
 _EXTRAS = {
@@ -101,7 +102,8 @@ def _report(error: SgmnError) -> int:
     if "--json" in sys.argv:
         click.echo(json.dumps({"error": error.as_dict()}), err=True)
     else:
-        click.echo(f"Error: {error.what}\n  why: {error.why}\n  fix: {error.fix}", err=True)
+        what, why, fix = map(printable_lines, (error.what, error.why, error.fix))
+        click.echo(f"Error: {what}\n  why: {why}\n  fix: {fix}", err=True)
     return error.exit_code
 
 

@@ -31,13 +31,18 @@ def printable(text: str) -> str:
     return "".join(" " if category(c) in ("Cc", "Cs") else c for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """As `printable`, of several lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table for people, on stdout; cells may have several lines, columns of numbers are even."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    filled = [["\n".join(map(printable, cell.split("\n"))) for cell in row] for row in rows]
+    filled = [list(map(printable_lines, row)) for row in rows]
     view = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
         numbers = all(_numeric(row[number]) for row in filled)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from runtime.bundle import contents
 from runtime.bundle.manifest import SUBMODULES, Manifest
 from runtime.bundle.writer import seal
 
@@ -50,6 +53,18 @@ def make_bundle(folder: Path, salt: str = "", **changes: Any) -> Path:
     (folder / "tokenizer.json").write_text(json.dumps({"salt": salt}) if salt else "{}")
     seal(folder, make_manifest().model_copy(update=changes))
     return folder
+
+
+def bad_sector(patch: pytest.MonkeyPatch, place: Path) -> None:
+    """From now on the disk has no bytes for a file that a manifest lists."""
+    real = contents.open_plain
+
+    def opened(path: Path) -> BinaryIO:
+        if path == place:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path)
+
+    patch.setattr(contents, "open_plain", opened)
 
 
 @pytest.fixture

@@ -126,12 +126,23 @@ def test_the_whole_life(tmp_path: Path, key: Path) -> None:
     assert [folder.exists() for folder in engines] == [True, False]
 
 
+def marks() -> list[str]:
+    """The last column of the list, row by row."""
+    lines = run("list").stdout.splitlines()
+    return [line.split("│")[-2].strip() for line in lines if "│" in line]
+
+
 def test_install_for_people(tmp_path: Path, key: Path) -> None:
     result = run("install", signed(tmp_path / "new", key))
     assert result.stdout == ""
     assert "goes to the shipped bundle" in result.stderr
-    assert "in use" in run("list").stdout
-    assert "the shipped bundle" in run("rollback").stderr
+    assert "restart the kiosk" in result.stderr
+    run("install", signed(tmp_path / "newer", key, version="2.0"))
+    assert marks() == ["", "before", "in use"]
+    assert "test 1.0 is in use" in run("rollback").stderr
+    assert marks() == ["before", "in use", ""]
+    assert "the shipped bundle is in use" in run("rollback").stderr
+    assert marks() == ["in use", "", ""]
 
 
 def test_install_without_a_signature_or_a_key(tmp_path: Path, bundle_folder: Path) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from runtime.bundle import create
 from runtime.bundle.create import create_bundle
 from runtime.bundle.manifest import SUBMODULES, Manifest
-from runtime.bundle.reader import open_bundle
+from runtime.bundle.reader import Bundle, open_bundle
 from runtime.bundle.writer import seal
 from runtime.errors import BundleError
 from tests.runtime.bundle.conftest import make_bundle, make_manifest
@@ -61,6 +62,23 @@ def test_graphs_that_were_there_are_replaced(base: Path, tmp_path: Path) -> None
     assert len(made.files) == 11
     data = (tmp_path / "second" / made.tensorrt["reranker"].file).read_bytes()
     assert data == b"rerankertwo" * 50
+
+
+def test_a_file_that_changes_after_it_was_verified_is_not_sealed(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = create.open_bundle
+
+    def opened(folder: Path) -> Bundle:
+        bundle = real(folder)
+        place = folder / graph_file(bundle.manifest, "reranker")
+        place.write_bytes(b"X" + place.read_bytes()[1:])
+        return bundle
+
+    monkeypatch.setattr(create, "open_bundle", opened)
+    with pytest.raises(BundleError, match="does not have the digest"):
+        create_bundle(base, tmp_path / "out", created_s=0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_bundle_without_graphs(base: Path, tmp_path: Path) -> None:

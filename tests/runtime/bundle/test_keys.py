@@ -155,6 +155,15 @@ def test_the_devices_keys(pair: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         trusted_keys()
 
 
+def test_a_folder_of_keys_that_cannot_be_read(tmp_path: Path) -> None:
+    """It must not pass for one without keys."""
+    keys_folder().parent.mkdir(parents=True, exist_ok=True)
+    keys_folder().write_text("")
+    with pytest.raises(InputError, match=r"trusted keys in .* cannot be read") as caught:
+        trusted_keys()
+    assert "--key" in caught.value.fix
+
+
 def test_the_known_answer_of_rfc_8032() -> None:
     """Section 7.1, test 2: signatures are those that every other program makes and checks."""
     secret = bytes.fromhex("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb")

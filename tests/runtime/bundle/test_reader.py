@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from runtime.bundle import contents
 from runtime.bundle.layout import present_files
-from runtime.bundle.manifest import SCHEMA_VERSION, SUBMODULES
+from runtime.bundle.manifest import MAX_FILE_BYTES, SCHEMA_VERSION, SUBMODULES, FileEntry
 from runtime.bundle.reader import MAX_MANIFEST_BYTES, open_bundle, verify
 from runtime.bundle.writer import seal
 from runtime.errors import BundleError
-from tests.runtime.bundle.conftest import make_manifest
+from tests.runtime.bundle.conftest import bad_sector, make_manifest
 
 MODEL = "onnx/text_encoder.fp32.onnx"
 ALL_FILES = ["manifest.json", "manifest.json.sha256", "tokenizer.json"] + [
@@ -62,6 +66,16 @@ def test_a_truncated_file_is_found(bundle_folder: Path, name: str) -> None:
 def test_a_size_is_compared_before_any_file_is_read(forge) -> None:
     folder = forge(lambda m: m["files"][MODEL].update(size_bytes=3))
     refused(folder, MODEL, "instead of 3")
+
+
+def test_a_size_that_no_file_of_a_bundle_has(forge) -> None:
+    refused(forge(lambda m: m["files"][MODEL].update(size_bytes=MAX_FILE_BYTES + 1)), "size_bytes")
+
+
+@pytest.mark.parametrize("field", ["name", "version", "preset", "precision"])
+@pytest.mark.parametrize("text", ["", "\x1b[2J", "two\nlines", "\u202egnp", "9" * 5000])
+def test_labels_can_be_printed(forge, field: str, text: str) -> None:
+    refused(forge(lambda m: m.update({field: text})), field, "damaged")
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
@@ -146,12 +160,72 @@ def test_a_linked_manifest_is_refused(bundle_folder: Path, tmp_path: Path) -> No
 def test_a_folder_in_place_of_a_file_is_refused(bundle_folder: Path) -> None:
     (bundle_folder / MODEL).unlink()
     (bundle_folder / MODEL).mkdir()
-    refused(bundle_folder, MODEL)
+    refused(bundle_folder, MODEL, "not a plain file")
 
 
 def test_an_unlisted_file_is_refused(bundle_folder: Path) -> None:
     (bundle_folder / "onnx" / "extra.bin").write_bytes(b"")
     refused(bundle_folder, "onnx/extra.bin", "does not list")
+
+
+def test_folders_nested_deeper_than_python_recurses(bundle_folder: Path) -> None:
+    nested = [bundle_folder / "d"]
+    while len(nested) <= sys.getrecursionlimit():
+        nested.append(nested[-1] / "d")
+    for place in nested:
+        place.mkdir()
+    (nested[-1] / "deep.bin").write_bytes(b"")
+    refused(bundle_folder, "deep.bin", "does not list")
+    (nested[-1] / "deep.bin").unlink()
+    for place in reversed(nested):  # recursion would not remove them either
+        place.rmdir()
+
+
+def test_what_a_name_holds_does_not_reach_the_message(bundle_folder: Path) -> None:
+    (bundle_folder / "x\x1b[2J\nall is well").write_bytes(b"")
+    refused(bundle_folder, r"x\x1b[2J\nall is well")
+
+
+def test_a_file_that_cannot_be_read(bundle_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a stick that is failing, or was pulled out."""
+    bad_sector(monkeypatch, bundle_folder / MODEL)
+    refused(bundle_folder, f"{MODEL}: {os.strerror(errno.EIO)}")
+
+
+def test_a_pipe_that_takes_the_place_of_a_file(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its size was looked at; opening it must not wait for a writer."""
+
+    def swap(place: Path) -> None:
+        place.unlink()
+        os.mkfifo(place)
+
+    after_sizes(monkeypatch, swap)
+    refused(bundle_folder, "not a plain file")
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_a_file_that_grows_or_shrinks_after_its_size_was_looked_at(
+    bundle_folder: Path, monkeypatch: pytest.MonkeyPatch, change: int
+) -> None:
+    """What is more must count even where it begins a block of its own."""
+    size = (bundle_folder / MODEL).stat().st_size
+    monkeypatch.setattr(contents, "BLOCK_BYTES", size)
+    after_sizes(monkeypatch, lambda place: os.truncate(place, place.stat().st_size + change))
+    refused(bundle_folder, "does not have")
+
+
+def after_sizes(patch: pytest.MonkeyPatch, change: Callable[[Path], object]) -> None:
+    """Someone changes one file of a bundle when only its size has been looked at."""
+    real = contents.check_size
+
+    def swapped(folder: Path, name: str, entry: FileEntry) -> None:
+        real(folder, name, entry)
+        if name == MODEL:
+            change(folder / name)
+
+    patch.setattr(contents, "check_size", swapped)
 
 
 def test_an_unlisted_link_to_a_folder_is_refused(bundle_folder: Path) -> None:

@@ -151,6 +151,22 @@ def test_a_crash_of_the_engine_is_only_a_failed_test(
         run_apart(created)
 
 
+def test_where_memory_runs_out_the_test_goes_before_the_kiosk(
+    created: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ONNX Runtime that finds what the kernel is told, and ends as the kernel would end it."""
+    told = tmp_path / "told"
+    (tmp_path / "onnxruntime.py").write_text(
+        "import os, pathlib\n"
+        f"pathlib.Path({str(told)!r}).write_text(open('/proc/self/oom_score_adj').read())\n"
+        f"os.kill(os.getpid(), {int(signal.SIGKILL)})\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    with pytest.raises(SelfTestError, match=r"SIGKILL, as when memory runs out"):
+        run_apart(created)
+    assert told.read_text().strip() == "1000"
+
+
 def test_an_engine_that_hangs(
     created: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

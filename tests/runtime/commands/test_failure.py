@@ -45,6 +45,13 @@ def test_an_error_is_told_with_its_cause_and_its_fix(fail: Callable[..., tuple[i
     assert said == "Error: no clip at x\n  why: there is no such file\n  fix: give another\n"
 
 
+def test_what_others_wrote_does_not_steer_the_terminal(
+    fail: Callable[..., tuple[int, str]],
+) -> None:
+    said = fail(ClipError("no clip \x1b[2J", why="row 1\nrow 2\x9b0m", fix="\x07"))[1]
+    assert said == "Error: no clip  [2J\n  why: row 1\nrow 2 0m\n  fix:  \n"
+
+
 def test_with_json_the_error_is_json(fail: Callable[..., tuple[int, str]]) -> None:
     error = CatalogError("no catalog", why="the folder is empty", fix="import one")
     code, said = fail(error, "--json")
