@@ -62,14 +62,14 @@ def quantize(
     from runtime.bundle.manifest import SUBMODULES
     from runtime.bundle.reader import open_bundle
 
-    preset = open_bundle(bundle).manifest.preset
+    source = open_bundle(bundle)
     options = PlanOptions(target, method, count, seed, reduce_range)
-    plan = chosen_plan(plan_name, preset, options)
+    plan = chosen_plan(plan_name, source.manifest.preset, options)
     drawn = plan.calibration
     samples = draw_samples(
         feeds=feeds, pictures=pictures, clips=videos, count=drawn.pictures, seed=drawn.seed
     )
-    manifest = BundleMaker(bundle, samples, cache=cache, progress=progress).make(plan, out)
+    manifest = BundleMaker(source, samples, cache=cache, progress=progress).make(plan, out)
     prefix = "tensorrt/" if plan.target == "tensorrt" else ""
     parity = {name: manifest.parity[prefix + name] for name in SUBMODULES}
     size = sum(entry.size_bytes for entry in manifest.files.values())

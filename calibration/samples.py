@@ -99,7 +99,8 @@ def _frames(clip: Path) -> list[Frame]:
 
 
 def _pictures_below(folder: Path) -> list[Path]:
-    found = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in PICTURE_ENDINGS]
+    named = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in PICTURE_ENDINGS]
+    found = [f for f in named if not f.is_dir()]
     if not found:
         wanted = ", ".join(PICTURE_ENDINGS)
         there = (

@@ -31,13 +31,15 @@ from runtime.bundle.manifest import (
     TextInput,
 )
 from runtime.bundle.writer import seal
-from runtime.errors import ExportError
+from runtime.errors import BundleError, ExportError
 from runtime.text import TextTokenizer
 from runtime.version import __version__
 
 Precision = Literal["fp32", "fp16", "int8"]
 UNCALIBRATED = Decision(temperature=0.05, open_set_score=0.3)
 """Until `sgmn calibrate` has fitted a bundle's confidence to clips."""
+
+_OWN_TOKENIZER = "give the tokenizer.json of the run's folder with --tokenizer"
 
 
 def export_bundle(
@@ -73,13 +75,18 @@ def _put_tokenizer(
 ) -> TextTokenizer:
     if source is None:
         BACKBONES[config.preset].write_tokenizer(target, None)
-    words = TextTokenizer.load(source or target, config.text_tokens)
+    try:
+        words = TextTokenizer.load(source or target, config.text_tokens)
+    except BundleError as error:
+        raise ExportError(
+            f"cannot read the tokenizer {source or target}", why=error.why, fix=_OWN_TOKENIZER
+        ) from error
     found = file_digest(source or target)
     if notes.get("tokenizer", found) != found:
         raise ExportError(
             "the tokenizer is not the one that the network was trained with",
             why=f"its SHA-256 begins with {found[:16]}, expected {notes['tokenizer'][:16]}",
-            fix="give the tokenizer.json of the run's folder with --tokenizer",
+            fix=_OWN_TOKENIZER,
         )
     if source is not None:
         shutil.copyfile(source, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def load_checkpoint(path: Path) -> tuple[Sgmn, dict[str, Any]]:
     except (OSError, SafetensorError) as error:
         raise ExportError(
             f"cannot read the checkpoint {path}",
-            why=str(error),
+            why="it is a folder" if path.is_dir() else str(error),
             fix="give a .safetensors file written by `sgmn train`",
         ) from error
     if header.get("format") != "sgmn-edge-1":
@@ -136,25 +137,39 @@ def _network(config: NetworkConfig, weights: dict[str, Tensor], path: Path) -> S
     }
     complete = {**weights, **shared}
     expected = _promised(config, path)
-    wrong = sorted(set(complete) ^ set(expected)) or sorted(
-        name for name, tensor in complete.items() if tensor.shape != expected[name].shape
-    )
-    if wrong:
-        raise ExportError(
-            f"{path} does not hold the network its header describes",
-            why=f"{len(wrong)} tensors are missing, superfluous or of another shape: {wrong[:3]}",
-            fix="use the version of this program that wrote it, or train again",
-        )
+    _require_same(complete, expected, path)
     odd = sorted(name for name, t in complete.items() if not _usable(t, expected[name]))
     if odd:
         raise ExportError(
             f"{path} holds numbers that no network computes with",
-            why=f"{len(odd)} tensors are of another type, or not finite everywhere: {odd[:3]}",
+            why=f"of another type, or not finite everywhere: {_some(odd)}",
             fix="train again; the run's log.csv shows where its loss went astray",
         )
     network = Sgmn(config)
     network.load_state_dict(complete)
     return network.eval()
+
+
+def _require_same(found: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
+    common = found.keys() & expected.keys()
+    wrong = {
+        "missing": expected.keys() - common,
+        "superfluous": found.keys() - common,
+        "of another shape": {n for n in common if found[n].shape != expected[n].shape},
+    }
+    if any(wrong.values()):
+        raise ExportError(
+            f"{path} does not hold the network its header describes",
+            why="; ".join(f"{kind}: {_some(names)}" for kind, names in wrong.items() if names),
+            fix="use the version of this program that wrote it, or train again",
+        )
+
+
+def _some(names: Collection[str]) -> str:
+    """The first few names, and how many more there are."""
+    shown = sorted(names)[:3]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more
 
 
 def _promised(config: NetworkConfig, path: Path) -> dict[str, Tensor]:

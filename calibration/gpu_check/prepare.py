@@ -16,7 +16,7 @@ from export.precision.presets import TRANSFORMERS, named_plan
 from export.samples import samples_from_feed
 from runtime.bundle.folder import new_folder
 from runtime.bundle.manifest import SUBMODULES
-from runtime.bundle.reader import verify
+from runtime.bundle.reader import open_bundle, verify
 from runtime.bundle.writer import seal
 from runtime.demo.store import FEED, shipped_store
 from runtime.version import __version__
@@ -123,9 +123,9 @@ def _tiled_network(config: NetworkConfig) -> tuple[Sgmn, dict[str, Any]]:
 def _write(source: Path, folder: Path) -> None:
     """The bundles of one network. That for FP32 names the processor's graphs as TensorRT's too."""
     folder.mkdir()
-    manifest = verify(source)
-    samples = samples_from_feed(shipped_store() / FEED)
-    maker = BundleMaker(source, samples)
+    bundle = open_bundle(source)
+    manifest = bundle.manifest
+    maker = BundleMaker(bundle, samples_from_feed(shipped_store() / FEED))
     for precision in PRECISIONS:
         if precision == "fp32":
             shutil.copytree(source, folder / precision)

@@ -90,9 +90,7 @@ class PlanBuilder:
         if self._latest is None or self._latest[0] != key:
             samples = self._draw(plan.calibration)
             self._digests[key] = samples.digest()
-            made = BundleMaker(
-                self._source.folder, samples, cache=self._cache, progress=self._progress
-            )
+            made = BundleMaker(self._source, samples, cache=self._cache, progress=self._progress)
             self._latest = key, made
         return self._latest[1]
 

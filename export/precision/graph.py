@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from runtime.errors import ExportError
+
 WEIGHTED = ("Conv", "MatMul", "Gemm")
 """Operators with a weight, which INT8 makes faster."""
 
@@ -18,6 +20,25 @@ def load(file: Path) -> Any:
     model = onnx.load(str(file))
     _bypass_identities(model)
     return onnx.shape_inference.infer_shapes(model)
+
+
+def save(model: Any, file: Path) -> None:
+    """Write an `onnx.ModelProto` with shapes inferred, and check the file in full.
+
+    Raises:
+        ExportError: the checker refuses it.
+    """
+    import onnx
+
+    try:
+        onnx.save(onnx.shape_inference.infer_shapes(model, data_prop=True), str(file))
+        onnx.checker.check_model(str(file), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(
+            f"{file.name} cannot be made",
+            why=str(error),
+            fix="use the versions of onnx and onnxruntime pinned in constraints.txt",
+        ) from error
 
 
 def weights(model: Any) -> dict[str, Any]:

@@ -111,8 +111,6 @@ class _Converter:
         self._cast: set[str] = set()
 
     def convert(self) -> None:
-        from onnx import shape_inference
-
         graph = self._model.graph
         for node in list(graph.node):
             if node.op_type == "Constant":
@@ -124,8 +122,7 @@ class _Converter:
         del graph.node[:]
         graph.node.extend(self._made)
         drop_unread(graph)
-        del graph.value_info[:]
-        graph.value_info.extend(shape_inference.infer_shapes(self._model).graph.value_info)
+        del graph.value_info[:]  # types have changed
 
     def _run_in_half(self, node: Any) -> None:
         for place, name in enumerate(node.input):

@@ -13,6 +13,7 @@ import numpy as np
 from export.compare import Parity, as_dicts, compare_all
 from export.precision.blocks import require_blocks
 from export.precision.correction import Means, find_means
+from export.precision.graph import save
 from export.precision.inference import session
 from export.precision.outputs import channel_correction, correct_outputs
 from export.precision.plan import PrecisionPlan, Target
@@ -44,14 +45,15 @@ def make_bundle(
     progress: Progress | None = None,
 ) -> Manifest:
     """Make the bundle of one plan; see `BundleMaker.make`, which makes many faster."""
-    return BundleMaker(source, samples, cache=cache, progress=progress).make(plan, out)
+    bundle = open_bundle(source)
+    return BundleMaker(bundle, samples, cache=cache, progress=progress).make(plan, out)
 
 
 class BundleMaker:
     """Makes bundles of several plans from one FP32 bundle; what they have in common is done once.
 
     Args:
-        source: folder of the FP32 bundle.
+        source: the FP32 bundle, verified.
         samples: pictures and texts that INT8 ranges are measured on and parity is checked with.
         cache: folder of ranges measured before; None measures anew in every process.
         progress: shows progress.
@@ -59,35 +61,18 @@ class BundleMaker:
 
     def __init__(
         self,
-        source: Path,
+        source: Bundle,
         samples: Samples,
         *,
         cache: Path | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._folder = source
+        self._source = source
         self._samples = samples
         self._cache = RangeCache(cache)
         self._progress = progress or no_progress
         self._found: dict[tuple[str, str], Table] = {}
         self._exact: dict[str, list[list[Any]]] = {}
-
-    @cached_property
-    def source(self) -> Bundle:
-        """The FP32 bundle, verified.
-
-        Raises:
-            BundleError: it is damaged.
-            ExportError: it is not FP32.
-        """
-        bundle = open_bundle(self._folder)
-        if any(part.precision != "fp32" for part in bundle.manifest.submodules.values()):
-            raise ExportError(
-                f"the bundle in {self._folder} is not FP32",
-                why=f"its precision is {bundle.manifest.precision}; rounding twice loses twice",
-                fix="give the bundle that `sgmn export` wrote",
-            )
-        return bundle
 
     def make(self, plan: PrecisionPlan, out: Path) -> Manifest:
         """Make the bundle of a plan.
@@ -103,13 +88,14 @@ class BundleMaker:
             The manifest. Its parity compares every graph with the FP32 one.
 
         Raises:
-            BundleError: the source is damaged.
-            ExportError: the source is not FP32, or a graph answers with NaN or infinity.
+            ExportError: the source is not FP32, or a graph is not valid or answers with NaN or
+                infinity.
             StorageError: ``out`` exists or cannot be written; nothing is left in it.
             UsageError: the plan holds a block that there is not.
         """
         with new_folder(out) as folder:
-            require_blocks(plan, self.source)
+            _require_exact(self._source)
+            require_blocks(plan, self._source)
             kept = self._copy(folder, plan)
             made = {name: self._graph(name, plan, folder) for name in SUBMODULES}
             parity = {
@@ -119,20 +105,18 @@ class BundleMaker:
 
     def _copy(self, folder: Path, plan: PrecisionPlan) -> list[str]:
         """The source's files that the new bundle has as well."""
-        manifest = self.source.manifest
+        manifest = self._source.manifest
         left = {part.file for part in manifest.submodules.values() if plan.target == "cpu"}
         if manifest.self_test is not None:
             left.add(manifest.self_test.file)  # of the network that was
         names = [name for name in manifest.files if name not in left]
         for name in names:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.source.folder / name, folder / name)
+            shutil.copyfile(self._source.folder / name, folder / name)
         return names
 
     def _graph(self, name: str, plan: PrecisionPlan, folder: Path) -> Submodule:
-        import onnx
-
-        part, chosen = self.source.manifest.submodules[name], plan.of(name)
+        part, chosen = self._source.manifest.submodules[name], plan.of(name)
         place = "onnx" if plan.target == "cpu" else "tensorrt"
         file = f"{place}/{name}.{chosen.precision}.onnx"
         (folder / place).mkdir(exist_ok=True)
@@ -147,11 +131,11 @@ class BundleMaker:
             model = for_tensorrt(source, chosen, self.ranges(name, plan) if coarse else {}, means)
         if name in CORRECTED and coarse:
             self._correct(name, model, plan.target)
-        onnx.save(model, str(folder / file))
+        save(model, folder / file)
         return part.model_copy(update={"file": file, "precision": chosen.precision})
 
     def _correct(self, name: str, model: Any, target: Target) -> None:
-        outputs = [tensor.name for tensor in self.source.manifest.submodules[name].outputs]
+        outputs = [tensor.name for tensor in self._source.manifest.submodules[name].outputs]
         runnable = session(model if target == "cpu" else simulated(model))
         found = [runnable.run(outputs, dict(feed)) for feed in self.rehearsal.feeds[name]]
         want = self._wanted(name, outputs)
@@ -200,7 +184,7 @@ class BundleMaker:
         self, name: str, statistic: Statistic, find: Callable[[Path, Sequence[Feed]], Table]
     ) -> Table:
         if (name, statistic) not in self._found:
-            key = range_key(self.source.manifest, name, statistic, self._samples)
+            key = range_key(self._source.manifest, name, statistic, self._samples)
             table = self._cache.get(key)
             if table is None:
                 table = find(self._file(name), self.rehearsal.feeds[name])
@@ -211,7 +195,7 @@ class BundleMaker:
     @cached_property
     def rehearsal(self) -> Rehearsal:
         """What the FP32 bundle does with the samples."""
-        return rehearse(self.source, self._samples, self._progress)
+        return rehearse(self._source, self._samples, self._progress)
 
     @staticmethod
     def _runnable(file: Path, target: Target) -> Any:
@@ -245,11 +229,11 @@ class BundleMaker:
         made: Mapping[str, Submodule],
         parity: dict[str, Any],
     ) -> Manifest:
-        manifest = self.source.manifest
+        manifest = self._source.manifest
         note = {
             "plan": plan.as_dict(),
             "plan_digest": plan.digest(),
-            "source": self.source.digest,
+            "source": self._source.digest,
             "samples": {
                 "pictures": len(self._samples.pictures),
                 "shop_images": len(self._samples.shop_images),
@@ -276,4 +260,13 @@ class BundleMaker:
         return manifest.model_copy(update={**changes, "self_test": None, "created_at": None})
 
     def _file(self, name: str) -> Path:
-        return self.source.folder / self.source.manifest.submodules[name].file
+        return self._source.folder / self._source.manifest.submodules[name].file
+
+
+def _require_exact(source: Bundle) -> None:
+    if any(part.precision != "fp32" for part in source.manifest.submodules.values()):
+        raise ExportError(
+            f"the bundle in {source.folder} is not FP32",
+            why=f"its precision is {source.manifest.precision}; rounding twice loses twice",
+            fix="give the bundle that `sgmn export` wrote",
+        )

@@ -14,7 +14,7 @@ from runtime.errors import FeedError
 REQUIRED = ("id", "title", "description", "image_link")
 GROUP = "item_group_id"
 MAX_ID_LENGTH = 50
-CORRECT = "correct the feed and import it again; nothing was imported"
+CORRECT = "correct the feed and run the command again; nothing was changed"
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 

@@ -56,10 +56,17 @@ def read_image(path: Path, name: str) -> ShopImage:
         name: what an error calls it.
 
     Raises:
-        FeedError: the file is too large, empty, not an image, or has too many pixels.
+        FeedError: the file is missing, cannot be read, is too large, empty, not an image, or has
+            too many pixels.
     """
-    with path.open("rb") as source:
-        data = source.read(MAX_FILE_BYTES + 1)
+    if not path.is_file():  # nor a pipe, which would be waited for
+        raise FeedError(f"{name} cannot be read", why="there is no such file", fix=_REPLACE)
+    try:
+        with path.open("rb") as source:
+            data = source.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise FeedError(f"{name} cannot be read", why=why, fix=_REPLACE) from error
     if len(data) > MAX_FILE_BYTES:
         why = f"the file is larger than {MAX_FILE_BYTES // 1_000_000} MB"
         raise FeedError(f"{name} cannot be used", why=why, fix="give a smaller image")

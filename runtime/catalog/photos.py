@@ -45,8 +45,6 @@ class Photo:
         Raises:
             FeedError: there is no such file, or it is not a usable image.
         """
-        if not self.path.is_file():
-            raise FeedError(f"{self.name} cannot be used", why="no such file", fix=CORRECT)
         return read_image(self.path, self.name)
 
 
