@@ -10,6 +10,7 @@ import torch
 
 from export.folding import fold_sizes
 from export.padding import fold_padding
+from export.reshaping import state_targets
 from export.submodules import Part
 from runtime.errors import ExportError
 
@@ -56,7 +57,7 @@ def write_onnx(part: Part, folder: Path) -> Path:
     model = onnx.load(str(file))
     _state_shapes(model, part)
     fold_padding(model)
-    model = fold_sizes(model)
+    model = state_targets(fold_sizes(model))
     onnx.save(model, str(file))
     try:
         onnx.checker.check_model(str(file), full_check=True)

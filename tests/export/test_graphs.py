@@ -72,6 +72,8 @@ def check(file: Path) -> None:
     for node in model.graph.node:
         if node.op_type == "TopK":
             assert node.input[1] in known, "K is fixed at export"
+        if node.op_type == "Reshape":
+            assert node.input[1] in known, f"{node.name} computes sizes"
     _check_shapes(model)
     _check_pictures(model)
 

@@ -145,7 +145,9 @@ def test_a_second_run_measures_nothing(exported: Exported, tmp_path: Path, runs:
     plan = named_plan("int8-all", "tiny")
     files = []
     for out in ("one", "two"):
-        maker = BundleMaker(open_bundle(exported.bundle), exported.samples, cache=tmp_path / "ranges")
+        maker = BundleMaker(
+            open_bundle(exported.bundle), exported.samples, cache=tmp_path / "ranges"
+        )
         manifest = maker.make(plan, tmp_path / out)
         files.append({name: entry.sha256 for name, entry in manifest.files.items()})
         # Texts are scaled at run time and need no ranges.
@@ -167,7 +169,9 @@ def test_one_measurement_does_for_all_plans_and_both_targets(
 
 def test_stale_ranges_are_not_used(exported: Exported, tmp_path: Path, runs: list[str]) -> None:
     plan, cache = named_plan("int8", "tiny"), tmp_path / "ranges"
-    BundleMaker(open_bundle(exported.bundle), exported.samples, cache=cache).make(plan, tmp_path / "a")
+    BundleMaker(open_bundle(exported.bundle), exported.samples, cache=cache).make(
+        plan, tmp_path / "a"
+    )
     fewer = replace(exported.samples, pictures=exported.samples.pictures[:3])
     BundleMaker(open_bundle(exported.bundle), fewer, cache=cache).make(plan, tmp_path / "b")
     once = ["means of frame_encoder", "means of text_encoder", "ranges of frame_encoder"]
