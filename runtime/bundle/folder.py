@@ -15,6 +15,7 @@ from runtime.bundle.files import sync
 from runtime.errors import StorageError
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
 @contextmanager
@@ -24,14 +25,10 @@ def new_folder(out: Path) -> Iterator[Path]:
     What killed writers of the same folder left is removed.
 
     Raises:
-        StorageError: it exists, or none can be made there.
+        StorageError: it exists, none can be made there, or another process made it meanwhile.
     """
     if out.exists():
-        raise StorageError(
-            f"{out} exists already",
-            why="a bundle is never changed in place",
-            fix="name another --out",
-        )
+        raise _exists(out, "a bundle is never changed in place")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out)
@@ -46,6 +43,8 @@ def new_folder(out: Path) -> Iterator[Path]:
         partial.replace(out)
         sync(out.parent)
     except OSError as error:
+        if error.errno in _TAKEN and error.filename2 == str(out):
+            raise _exists(out, "another process wrote it meanwhile") from error
         if error.errno not in _DISK:
             raise
         raise StorageError(
@@ -56,6 +55,10 @@ def new_folder(out: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         os.close(lock)
+
+
+def _exists(out: Path, why: str) -> StorageError:
+    return StorageError(f"{out} exists already", why=why, fix="name another --out")
 
 
 def _prefix(out: Path) -> str:

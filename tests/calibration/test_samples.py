@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from calibration.commands import quantize
 from calibration.samples import draw_samples
 from export.samples import Samples
+from runtime.bundle.files import file_digest
 from runtime.errors import ClipError, FeedError, SgmnError, UsageError
 from tests.export.conftest import Exported
 from tests.models.made_up_shop import PRODUCTS, make_grocery
@@ -93,6 +95,19 @@ def test_a_folder_without_pictures_is_named(root: Path, place: str) -> None:
         draw_samples(feeds=[feed], pictures=[photos, root / place], clips=[], count=8, seed=0)
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_file_among_pictures_is_named(root: Path, tmp_path: Path, kind: str) -> None:
+    feed, photos = root / "dev" / "catalog.csv", tmp_path / "photos"
+    (photos / "folder.png").mkdir(parents=True)  # searched, like any folder
+    cv2.imwrite(str(photos / "folder.png" / "good.png"), np.zeros((9, 9, 3), np.uint8))
+    odd = photos / "odd.png"
+    odd.symlink_to("nowhere") if kind == "link" else os.mkfifo(odd)
+    with pytest.raises(FeedError, match=r"odd\.png cannot be read"):
+        draw_samples(feeds=[feed], pictures=[photos], clips=[], count=8, seed=0)
+    odd.unlink()
+    assert draw_samples(feeds=[feed], pictures=[photos], clips=[], count=8, seed=0).pictures
+
+
 def test_a_clip_that_is_not_there_is_named(root: Path) -> None:
     feed = root / "dev" / "catalog.csv"
     with pytest.raises(ClipError):
@@ -119,6 +134,23 @@ def test_a_corrupt_picture_is_named_and_nothing_written(
     assert isinstance(answer.exception, FeedError)
     assert str(photos / "bad.png") in answer.exception.what
     assert not out.exists()
+
+
+def test_the_source_is_verified_once(
+    exported: Exported, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digested: list[Path] = []
+
+    def noted(path: Path) -> str:
+        digested.append(path)
+        return file_digest(path)
+
+    monkeypatch.setattr("runtime.bundle.reader.file_digest", noted)
+    feed = str(root / "dev" / "catalog.csv")
+    arguments = [str(exported.bundle), "--feed", feed, "--out", str(tmp_path / "out")]
+    assert CliRunner().invoke(quantize, arguments).exit_code == 0
+    of_source = [path for path in digested if path.is_relative_to(exported.bundle)]
+    assert len(of_source) == len(set(of_source)) == len(exported.manifest.files)
 
 
 @pytest.mark.parametrize("option", [["--count", "1"], ["--count", "-3"], ["--seed", "-1"]])

@@ -75,12 +75,12 @@ def _without(name: str) -> Callable[[Tensors], Tensors]:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (_without("reranker.evidence.2.weight"), "reranker.evidence.2.weight"),
-        (_without("query_head.shared.words.weight"), "shared.words.weight"),
-        (lambda t: {**t, "extra": torch.zeros(1)}, "extra"),
+        (_without("reranker.evidence.2.weight"), "missing: reranker.evidence.2.weight"),
+        (_without("query_head.shared.words.weight"), "missing: item_head.shared.words.weight"),
+        (lambda t: {**t, "extra": torch.zeros(1)}, "superfluous: extra"),
         (
             lambda t: {**t, "query_head.text_weight": torch.zeros(2)},
-            "query_head.text_weight",
+            "of another shape: query_head.text_weight",
         ),
     ],
     ids=["missing", "missing shared", "superfluous", "reshaped"],
@@ -92,8 +92,18 @@ def test_other_tensors_are_refused(
     save_file(change(tensors), checkpoint, header)
     with pytest.raises(ExportError, match="does not hold the network") as caught:
         load_checkpoint(checkpoint)
-    assert named in caught.value.why
+    assert caught.value.why.startswith(named)
     assert caught.value.fix
+
+
+def test_all_that_is_wrong_is_told_in_short(checkpoint: Path) -> None:
+    tensors, header = _parts(checkpoint)
+    names = sorted(tensors)
+    odd = {f"odd{i}": torch.zeros(1) for i in range(5)}
+    save_file({**{n: tensors[n] for n in names[1:]}, **odd}, checkpoint, header)
+    with pytest.raises(ExportError) as caught:
+        load_checkpoint(checkpoint)
+    assert caught.value.why == f"missing: {names[0]}; superfluous: odd0, odd1, odd2 and 2 more"
 
 
 @pytest.mark.parametrize(

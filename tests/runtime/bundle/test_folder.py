@@ -52,6 +52,22 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
     assert [p.name for p in out.iterdir()] == ["whole"]
 
 
+@pytest.mark.parametrize("other", ["folder", "file"])
+def test_of_two_writers_the_first_to_end_wins(tmp_path: Path, other: str) -> None:
+    out = tmp_path / "bundle"
+
+    def late() -> None:
+        with new_folder(out) as folder:
+            (folder / "late").write_text("x")
+            _write(out) if other == "folder" else out.write_text("x")
+
+    with pytest.raises(StorageError, match="exists already") as caught:
+        late()
+    assert "another process" in caught.value.why
+    assert [p.name for p in tmp_path.iterdir()] == ["bundle"]
+    assert not (out / "late").exists()
+
+
 def test_a_writer_at_work_keeps_what_it_has(tmp_path: Path) -> None:
     out = tmp_path / "bundle"
     with _begun(out) as writer:

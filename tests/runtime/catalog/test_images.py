@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import random
 import struct
@@ -132,6 +133,21 @@ def test_a_bomb_is_refused_when_it_is_only_read(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(png_header(20_000, 20_000))
     with pytest.raises(FeedError, match="too large"):
         read_image(tmp_path / "bomb.png", "x")
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing in (tmp_path, tmp_path / "none.png"):
+        with pytest.raises(FeedError, match="x cannot be read"):
+            read_image(missing, "x")
+    (tmp_path / "a.png").write_bytes(encoded(gradient()))
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", denied)  # root is denied nothing
+    with pytest.raises(FeedError, match="x cannot be read") as caught:
+        read_image(tmp_path / "a.png", "x")
+    assert caught.value.why == "Permission denied"
 
 
 def test_a_huge_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
