@@ -40,7 +40,7 @@ _EXAM: tuple[Option, ...] = (
 _DRAW: tuple[Option, ...] = (
     click.option("--pictures", type=_path, multiple=True, help="Folder of in-store pictures."),
     click.option("--clip", "videos", type=_path, multiple=True, help="Video clip."),
-    click.option("--count", type=click.IntRange(min=2), help="Calibration pictures. Default: 64."),
+    click.option("--count", type=click.IntRange(min=2), help="Calibration pictures. Default: 256."),
     click.option(
         "--method",
         type=click.Choice(["minmax", "entropy", "percentile"]),

@@ -137,7 +137,7 @@ class BundleMaker:
     def _correct(self, name: str, model: Any, target: Target) -> None:
         outputs = [tensor.name for tensor in self._source.manifest.submodules[name].outputs]
         runnable = session(model if target == "cpu" else simulated(model))
-        found = [runnable.run(outputs, dict(feed)) for feed in self.rehearsal.feeds[name]]
+        found = self._answers(runnable, name, outputs, "Correcting")
         want = self._wanted(name, outputs)
         corrections = {
             output: channel_correction([one[i] for one in want], [one[i] for one in found])
@@ -149,10 +149,16 @@ class BundleMaker:
         """What the FP32 graph answers to the samples."""
         if name not in self._exact:
             exact = session(self._file(name))
-            self._exact[name] = [
-                exact.run(outputs, dict(feed)) for feed in self.rehearsal.feeds[name]
-            ]
+            self._exact[name] = self._answers(exact, name, outputs, "FP32 answers of")
         return self._exact[name]
+
+    def _answers(
+        self, runnable: Any, name: str, outputs: list[str], label: str
+    ) -> list[list[Any]]:
+        """What a graph of a submodule answers to the samples."""
+        feeds = self.rehearsal.feeds[name]
+        shown = self._progress(feeds, label=f"{label} {name}", total=len(feeds))
+        return [runnable.run(outputs, dict(feed)) for feed in shown]
 
     def ranges(self, name: str, plan: PrecisionPlan) -> Ranges:
         """Ranges of a submodule's activations: found before, kept, or measured now.
@@ -207,10 +213,9 @@ class BundleMaker:
         self, name: str, folder: Path, made: Submodule, plan: PrecisionPlan
     ) -> list[Parity]:
         """A graph against the FP32 one, on what the FP32 network gives it."""
-        feeds = self.rehearsal.feeds[name]
         outputs = [tensor.name for tensor in made.outputs]
         other = self._runnable(folder / made.file, plan.target)
-        found = [other.run(outputs, dict(feed)) for feed in feeds]
+        found = self._answers(other, name, outputs, "Comparing")
         for answer in found:
             if not all(np.isfinite(values).all() for values in answer):
                 raise ExportError(

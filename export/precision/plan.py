@@ -64,7 +64,7 @@ class Calibration(_Strict):
     """
 
     method: Method = "minmax"
-    pictures: int = 64
+    pictures: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:
