@@ -152,9 +152,7 @@ class BundleMaker:
             self._exact[name] = self._answers(exact, name, outputs, "FP32 answers of")
         return self._exact[name]
 
-    def _answers(
-        self, runnable: Any, name: str, outputs: list[str], label: str
-    ) -> list[list[Any]]:
+    def _answers(self, runnable: Any, name: str, outputs: list[str], label: str) -> list[list[Any]]:
         """What a graph of a submodule answers to the samples."""
         feeds = self.rehearsal.feeds[name]
         shown = self._progress(feeds, label=f"{label} {name}", total=len(feeds))
