@@ -100,9 +100,10 @@ def calibrate(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Fit the confidence of BUNDLE to labelled clips, with and without speech, easy and hard.
+    """Fit the confidence of BUNDLE to labelled clips.
 
-    With --enrol the answers without and with the photos count together: a kiosk meets both.
+    They are asked with and without speech, easy and hard. With --enrol the answers without and
+    with the photos count together: a kiosk meets both.
     """
     from models.requirements import need_training_packages
 

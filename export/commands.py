@@ -20,7 +20,10 @@ _path = click.Path(path_type=Path)
 def export(
     checkpoint: Path, out: Path, feed: Path | None, tokenizer: Path | None, as_json: bool
 ) -> None:
-    """Export CHECKPOINT to an FP32 bundle of five ONNX submodules, parity checked."""
+    """Export CHECKPOINT to an FP32 bundle.
+
+    Each of the five ONNX submodules is run with real inputs and compared with torch.
+    """
     from models.requirements import need_training_packages
 
     need_training_packages()

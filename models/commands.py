@@ -77,10 +77,10 @@ def evaluate(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Measure how often a bundle names the right product of labelled clips.
+    """Measure how often a bundle names the right product.
 
-    The catalog is built and asked as in a kiosk. A manifest without labels gives predictions only.
-    Several tiers and modalities make a table of all combinations in one run.
+    The catalog is built and asked as in a kiosk, by labelled clips. A manifest without labels gives
+    predictions only. Several tiers and modalities make a table of all combinations in one run.
     """
     if predictions is not None:
         read = (manifest, catalog, distractors, enrol, against)
@@ -134,10 +134,10 @@ def _check_output(file: Path, inputs: Sequence[Path]) -> None:
 @click.option("--restart", is_flag=True, help="Begin anew, whatever OUT holds.")
 @json_option
 def train(config_file: Path, data: Path, out: Path, restart: bool, as_json: bool) -> None:
-    """Train a network; writes OUT/checkpoint.safetensors with its settings, seed and digests.
+    """Train a network and write OUT/checkpoint.safetensors.
 
-    The same command goes on where an interrupted or killed one ended. Under `torchrun` several
-    processes train together.
+    Its header holds settings, seed and digests. The same command goes on where an interrupted or
+    killed one ended. Under `torchrun` several processes train together.
     """
     from models.requirements import need_training_packages
 

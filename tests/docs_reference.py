@@ -23,7 +23,8 @@ Made from `sgmn --help` by `python -m tests.docs_reference`.
 
 With `--json` the result is all that goes to stdout. Exit codes and errors:
 [troubleshooting](../guides/troubleshooting.md#errors-by-code).
-`train`, `export` and `calibrate` need `pip install '.[train]'`, `quantize` only `'.[quantize]'`.
+`train`, `export`, `calibrate`, `sensitivity`, `report`, `bench`, `ablate` and `gpu-check prepare` need
+`pip install '.[train]'`, `quantize` only `'.[quantize]'`; `evaluate` needs `train` for `--report` alone.
 
 Environment: `SGMN_SPEECH_MODEL` names the folder of the speech model, `SGMN_HOME` that of
 [installed bundles and trusted keys](../guides/bundles.md#where-things-are); `SGMN_KEY_PASSPHRASE`

@@ -82,8 +82,9 @@ def bench(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the bundle in use, or --bundle, against FP32, torch and the published procedure.
+    """Time the bundle in use against FP32, torch and the release.
 
+    The release is the published procedure, which encodes the whole shelf for each query.
     All alternatives of a contest run in one process, in rounds, in a random order.
     """
     from models.requirements import need_training_packages

@@ -34,9 +34,10 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 
 @click.group(name="gpu-check")
 def gpu_check() -> None:
-    """Prove on a GPU what nothing else can: engines, parity, speed, memory, fallbacks.
+    """Prove on a GPU what nothing else can.
 
-    Networks are prepared where torch is, and checked where the GPU is.
+    That is engines, parity, speed, memory and fallbacks. Networks are prepared where torch is, and
+    checked where the GPU is.
     """
 
 
@@ -132,11 +133,12 @@ def run(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Check the prepared networks in MATERIAL on this machine's GPU; write one JSON file.
+    """Check the prepared networks in MATERIAL on this machine.
 
-    Every section is a process of its own: one that fails is told, and the others go on. The file
-    is written after every section, so that nothing is lost where the check is ended. The exit
-    code is 1 where a section failed; a goal that is missed is told and no failure.
+    Writes one JSON file. Every section is a process of its own: one that fails is told, and the
+    others go on. The file is written after every section, so that nothing is lost where the check
+    is ended. The exit code is 1 where a section failed; a goal that is missed is told and no
+    failure.
     """
     from calibration.gpu_check.check import require_gpu
     from calibration.gpu_check.check import run as run_all
@@ -189,9 +191,9 @@ def torch_alone(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Time torch alone on this machine's GPU, where TensorRT is in another Python.
+    """Time torch alone on this machine's GPU.
 
-    It stands for the sections rivals, whose pairs it cannot have: compare with latency of a run on
+    For where TensorRT is in another Python. It stands for the sections rivals, whose pairs it cannot have: compare with latency of a run on
     the same machine.
     """
     from calibration.gpu_check.check import require_gpu

@@ -68,10 +68,10 @@ def report(
     quick: bool,
     as_json: bool,
 ) -> None:
-    """Weigh precision plans of the FP32 BUNDLE, accuracy against latency, and recommend one.
+    """Weigh precision plans of the FP32 BUNDLE and recommend one.
 
-    OUT/index.html is one page for shops and engineers. What was measured is kept in OUT: the same
-    command goes on where an interrupted or killed one ended.
+    Accuracy is weighed against latency. OUT/index.html is one page for shops and engineers. What
+    was measured is kept in OUT: the same command goes on where an interrupted or killed one ended.
     """
     _require_shipped(shipped, gate=gate)
     from models.requirements import need_training_packages

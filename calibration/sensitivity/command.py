@@ -85,7 +85,7 @@ def sensitivity(
     cosine: float,
     as_json: bool,
 ) -> None:
-    """Find the blocks of the FP32 BUNDLE that suffer from INT8, and a plan that holds them back.
+    """Find the blocks of the FP32 BUNDLE that suffer from INT8.
 
     Every block is tried alone in INT8 against FP32, and held back against everything in INT8. The
     search holds blocks in that order until the budget is met; its plan is OUT/mixed.toml.

@@ -68,11 +68,12 @@ def build(
     allow_fallback: bool,
     as_json: bool,
 ) -> None:
-    """Build TensorRT engines of BUNDLE (default: the bundle in use) on this machine's GPU.
+    """Build TensorRT engines of BUNDLE for this machine's GPU.
 
-    Takes minutes on a Jetson. Engines that are there, fit and still compute what their graphs say
-    are kept, so that an interrupted build goes on where it stopped. Each new one is inspected for
-    the precision asked for and compared with ONNX Runtime before it counts.
+    Default: the bundle in use. Takes minutes on a Jetson. Engines that are there, fit and still
+    compute what their graphs say are kept, so that an interrupted build goes on where it stopped.
+    Each new one is inspected for the precision asked for and compared with ONNX Runtime before it
+    counts.
     """
     from export.tensorrt.build_report import BuildOptions
     from export.tensorrt.bundle_builder import BundleBuilder

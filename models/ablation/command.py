@@ -47,10 +47,10 @@ def ablate(
     features: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure what each part of the network is worth; prints tables in Markdown.
+    """Measure what each part of the network is worth.
 
-    Every arm is trained on every seed, with products left out and with all. What OUT holds already
-    is not measured again; a run that was stopped goes on.
+    Prints tables in Markdown. Every arm is trained on every seed, with products left out and with
+    all. What OUT holds already is not measured again; a run that was stopped goes on.
     """
     from models.requirements import need_training_packages
 

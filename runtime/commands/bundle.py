@@ -22,7 +22,7 @@ _NEXT = "next: restart the kiosk, with a catalog of this bundle; until then it k
 
 @click.group()
 def bundle() -> None:
-    """Make, sign and verify bundles; install them on this device and go back."""
+    """Make, sign, verify and install bundles, and go back."""
 
 
 bundle.add_command(create)
@@ -35,9 +35,10 @@ bundle.add_command(sign)
 @trusted_option
 @json_option
 def verify(folder: Path | None, keys: tuple[Path, ...], as_json: bool) -> None:
-    """Check every byte of the bundle in DIR (default: the bundle in use).
+    """Check every byte of the bundle in DIR.
 
-    A signature that is there must be by a trusted key; with --key there must be one.
+    Default: the bundle in use. A signature that is there must be by a trusted key; with --key
+    there must be one.
     """
     from runtime.bundle.current import bundle_in_use
     from runtime.bundle.keys import trusted_keys
@@ -70,7 +71,10 @@ def verify(folder: Path | None, keys: tuple[Path, ...], as_json: bool) -> None:
 @bundle.command()
 @json_option
 def path(as_json: bool) -> None:
-    """Print the folder of the bundle in use: the installed one, else the shipped one."""
+    """Print the folder of the bundle in use.
+
+    It is the installed one, else the shipped one.
+    """
     from runtime.bundle.current import bundle_in_use
     from runtime.bundle.shipped import shipped_bundle
 
@@ -104,12 +108,12 @@ def install(
     keep: int,
     as_json: bool,
 ) -> None:
-    """Verify the bundle in DIR, copy it beside the old one, test it, and use it from now on.
+    """Use the bundle in DIR from now on.
 
-    Files that an installed bundle has already are not copied again and need not be in DIR. Until
-    the last moment, and after any failure, the old bundle stays in use. Commands that run already
-    keep the bundle that they began with. The oldest bundles beyond --keep are removed, with their
-    TensorRT engines.
+    It is verified, copied beside the old one and tested. Files that an installed bundle has
+    already are not copied again and need not be in DIR. Until the last moment, and after any
+    failure, the old bundle stays in use. Commands that run already keep the bundle that they began
+    with. The oldest bundles beyond --keep are removed, with their TensorRT engines.
     """
     from runtime.bundle.install import install_bundle
     from runtime.bundle.keys import trusted_keys
@@ -134,7 +138,10 @@ def install(
 @bundle.command()
 @json_option
 def rollback(as_json: bool) -> None:
-    """Use the bundle before the current one again; before the first lies the shipped one."""
+    """Use the bundle before the current one again.
+
+    Before the first installed one lies the shipped one.
+    """
     from runtime.bundle.reader import read_head
 
     store = _store()

@@ -66,10 +66,10 @@ def create(
     version: str | None,
     as_json: bool,
 ) -> None:
-    """Make a bundle for devices from BUNDLE: graphs for TensorRT, a self-test, a version, a date.
+    """Make a bundle for devices from BUNDLE.
 
-    The date is that of $SOURCE_DATE_EPOCH where it is set; then the same arguments give the same
-    digest.
+    It gets what is asked for of graphs for TensorRT, a self-test and a version, and a date. That is
+    the one of $SOURCE_DATE_EPOCH where it is set; then the same arguments give the same digest.
     """
     from runtime.bundle.create import SelfTestSource, create_bundle
     from runtime.bundle.reader import open_bundle
@@ -147,7 +147,10 @@ def keygen(out: Path, encrypted: bool, as_json: bool) -> None:
 )
 @json_option
 def sign(folder: Path, key_file: Path, as_json: bool) -> None:
-    """Verify BUNDLE and put a signature beside its manifest; an older signature is replaced."""
+    """Verify BUNDLE and put a signature beside its manifest.
+
+    An older signature is replaced.
+    """
     from runtime.bundle.keys import read_private_key
     from runtime.bundle.layout import SIGNATURE
     from runtime.bundle.signature import sign_bundle

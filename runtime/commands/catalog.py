@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from runtime.commands.options import bundle_option
 from runtime.commands.output import json_option, note, print_json, progress, table
 from runtime.errors import UsageError
 
@@ -26,32 +27,22 @@ def _catalog_option(command: _Command) -> _Command:
     )(command)
 
 
-def _bundle_option(command: _Command) -> _Command:
-    return click.option(
-        "--bundle",
-        "bundle_folder",
-        metavar="DIR",
-        type=click.Path(path_type=Path),
-        help="The bundle that encodes the products; the shipped one where not given.",
-    )(command)
-
-
 @click.group()
 def catalog() -> None:
-    """Import products, add photos to them, list them, and go back to an earlier state."""
+    """Import products, add photos to them, list and go back."""
 
 
 @catalog.command("import")
 @click.argument("feed", type=click.Path(path_type=Path))
 @_catalog_option
-@_bundle_option
+@bundle_option
 @json_option
 def import_products(feed: Path, folder: Path, bundle_folder: Path | None, as_json: bool) -> None:
-    """Make the catalog hold exactly the products of FEED, a merchant feed in CSV or TSV.
+    """Make the catalog hold exactly the products of FEED.
 
-    Only new and changed products are encoded. It can be interrupted and run again; the kiosk
-    shows the old products until the import is complete. Photos that `sgmn catalog enrol` added stay
-    with their products.
+    FEED is a merchant feed in CSV or TSV. Only new and changed products are encoded. It can be
+    interrupted and run again; the kiosk shows the old products until the import is complete.
+    Photos that `sgmn catalog enrol` added stay with their products.
     """
     from runtime.bundle.current import bundle_in_use
     from runtime.catalog.importer import import_feed
@@ -88,7 +79,7 @@ def import_products(feed: Path, folder: Path, bundle_folder: Path | None, as_jso
     "product_id; paths are relative to the file.",
 )
 @_catalog_option
-@_bundle_option
+@bundle_option
 @json_option
 def enrol(
     item: str | None,
@@ -139,10 +130,10 @@ def enrol(
 @catalog.command()
 @click.argument("items", nargs=-1, required=True, metavar="ITEM...")
 @_catalog_option
-@_bundle_option
+@bundle_option
 @json_option
 def forget(items: tuple[str, ...], folder: Path, bundle_folder: Path | None, as_json: bool) -> None:
-    """Take away all photos that were added to the products with these ids."""
+    """Take away all photos that were added to these products."""
     from runtime.bundle.current import bundle_in_use
     from runtime.bundle.reader import open_bundle
     from runtime.catalog.enrolment import forget_photos
@@ -180,7 +171,7 @@ def list_products(folder: Path, as_json: bool) -> None:
 @_catalog_option
 @json_option
 def stats(folder: Path, as_json: bool) -> None:
-    """Show how many products and photos there are, the live snapshot, its bundle, and the size."""
+    """Show numbers of products and photos, snapshot, bundle and size."""
     from runtime.catalog.sqlite_catalog import SqliteCatalog
 
     with SqliteCatalog.open(folder) as opened:
@@ -197,10 +188,13 @@ def stats(folder: Path, as_json: bool) -> None:
 
 @catalog.command()
 @_catalog_option
-@_bundle_option
+@bundle_option
 @json_option
 def rollback(folder: Path, bundle_folder: Path | None, as_json: bool) -> None:
-    """Go back to before the last import or change of photos, if the bundle encoded that."""
+    """Go back to before the last import or change of photos.
+
+    The bundle must be the one that encoded it.
+    """
     from runtime.bundle.current import bundle_in_use
     from runtime.bundle.reader import open_bundle
     from runtime.catalog.sqlite_catalog import SqliteCatalog

@@ -58,10 +58,10 @@ def demo(
     engine: EngineSettings,
     as_json: bool,
 ) -> None:
-    """Play the bundled store's clips: what the engines see, hear and answer.
+    """Play the bundled store's clips and answer each of them.
 
     Nothing is scripted. The page on the loopback network, or the table with --headless, shows
-    what was computed from the pixels and the sound of each clip.
+    what the engines saw, heard and answered, computed from the pixels and the sound of each clip.
     """
     if as_json and not headless:
         raise UsageError(

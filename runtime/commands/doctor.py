@@ -32,8 +32,9 @@ def doctor(
     clear_crashes: bool,
     as_json: bool,
 ) -> int:
-    """Check packages, processor, GPU, bundle, engines, speech model, folders and port.
+    """Check this machine and say how to mend what it lacks.
 
+    Looks at packages, processor, GPU, bundle, engines, speech model, folders and port.
     Exit code 0 if nothing failed, 1 otherwise; warnings do not count.
     """
     from runtime.bundle.current import bundle_in_use

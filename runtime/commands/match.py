@@ -50,7 +50,7 @@ def match(
     engine: EngineSettings,
     as_json: bool,
 ) -> None:
-    """Match CLIP against a catalog, step by step, and answer which product it shows."""
+    """Tell which product of a catalog CLIP shows, step by step."""
     if (text is not None) + (wav is not None) + no_speech > 1:
         raise UsageError(
             "--text, --wav and --no-speech exclude one another",

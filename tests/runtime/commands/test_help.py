@@ -56,6 +56,12 @@ def test_every_command_says_what_it_does(name: str) -> None:
     assert _command(name).help
 
 
+@pytest.mark.parametrize("group", [(), ("catalog",), ("bundle",), ("gpu-check",)])
+def test_no_line_of_a_list_of_commands_is_cut_off(group: tuple[str, ...]) -> None:
+    listed = run_sgmn(*group, "--help").stdout.split("Commands:\n")[1]
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("name", ["match", "demo", "kiosk", "catalog", "bundle", "doctor"])
 def test_the_device_s_commands_explain_every_option(name: str) -> None:
     command = _command(name)
