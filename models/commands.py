@@ -128,12 +128,17 @@ def _check_output(file: Path, inputs: Sequence[Path]) -> None:
 
 
 @click.command()
-@click.option("--config", "config_file", type=_path, required=True, help="Settings of the run.")
+@click.option(
+    "--config",
+    required=True,
+    metavar="NAME|FILE",
+    help="Settings of the run: lite, zero_shot, b32, tiny, or a .toml file.",
+)
 @click.option("--data", type=_path, required=True, help="Folder of the data set.")
 @click.option("--out", type=_path, required=True, help="Folder of the run.")
 @click.option("--restart", is_flag=True, help="Begin anew, whatever OUT holds.")
 @json_option
-def train(config_file: Path, data: Path, out: Path, restart: bool, as_json: bool) -> None:
+def train(config: str, data: Path, out: Path, restart: bool, as_json: bool) -> None:
     """Train a network and write OUT/checkpoint.safetensors.
 
     Its header holds settings, seed and digests. The same command goes on where an interrupted or
@@ -142,14 +147,14 @@ def train(config_file: Path, data: Path, out: Path, restart: bool, as_json: bool
     from models.requirements import need_training_packages
 
     need_training_packages()
-    from models.training.config import read_config
+    from models.training.config import config_file, read_config
     from models.training.distributed import speaks
     from models.training.run import train as run
     from runtime.catalog.progress import no_progress
 
     show = progress if speaks() else no_progress
     try:
-        checkpoint = run(read_config(config_file), data, out, show, restart=restart)
+        checkpoint = run(read_config(config_file(config)), data, out, show, restart=restart)
     except KeyboardInterrupt:
         if speaks():
             note(f"The same command goes on with the run in {out}.")

@@ -17,9 +17,10 @@ def need_training_packages() -> None:
     """
     missing = [name for name in PACKAGES if not _installed(name)]
     if missing:
+        verb, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         raise DependencyError(
-            f"{', '.join(missing)} is not installed",
-            why="networks are trained, exported and calibrated with it",
+            f"{', '.join(missing)} {verb} not installed",
+            why=f"networks are trained, exported and calibrated with {them}",
             fix="pip install 'sgmn-edge[train]'",
         )
 

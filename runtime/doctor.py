@@ -43,6 +43,8 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "pydantic": ("pydantic",),
     "cryptography": ("cryptography",),
     "tokenizers": ("tokenizers",),
+    "rapidfuzz": ("rapidfuzz",),
+    "jellyfish": ("jellyfish",),
     "starlette": ("starlette",),
     "uvicorn": ("uvicorn",),
 }
@@ -164,7 +166,7 @@ def int8_finding(features: frozenset[str]) -> Finding:
         detail = f"{', '.join(dot_products)}: INT8 dot products in hardware; an INT8 bundle can pay"
         return Finding("int8", "ok", detail)
     if "avx2" in features:
-        detail = "AVX2 without VNNI: INT8 bundles run; their 7-bit weights keep it from saturating"
+        detail = "AVX2 without VNNI: INT8 bundles run; their weights keep its sums from saturating"
         return Finding("int8", "ok", detail)
     if "asimd" in features:
         detail = "NEON without dot products: INT8 is seldom faster than FP32"
@@ -243,13 +245,10 @@ def check_engines(bundle: Bundle, engine: EngineSettings) -> Iterator[Finding]:
 
 def engines_finding(selection: Selection, *, has_gpu: bool) -> Finding:
     """Whether TensorRT engines run the network, and whether they could."""
-    return Finding(
-        "engines",
-        _engines_status(selection, has_gpu=has_gpu),
-        selection.sentence,
-        selection.fix,
-        selection.label,
-    )
+    status = _engines_status(selection, has_gpu=has_gpu)
+    # Without a GPU there is nothing to mend, unless the engines were asked for.
+    fix = selection.fix if has_gpu or status == "fail" else None
+    return Finding("engines", status, selection.sentence, fix, selection.label)
 
 
 def _engines_status(selection: Selection, *, has_gpu: bool) -> Status:

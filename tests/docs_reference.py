@@ -23,8 +23,9 @@ Made from `sgmn --help` by `python -m tests.docs_reference`.
 
 With `--json` the result is all that goes to stdout. Exit codes and errors:
 [troubleshooting](../guides/troubleshooting.md#errors-by-code).
-`train`, `export`, `calibrate`, `sensitivity`, `report`, `bench`, `ablate` and `gpu-check prepare` need
-`pip install '.[train]'`, `quantize` only `'.[quantize]'`; `evaluate` needs `train` for `--report` alone.
+`train`, `export`, `calibrate`, `sensitivity`, `report`, `bench`, `ablate` and `gpu-check prepare`
+need `pip install '.[train]'`, and so does `--report` of `evaluate`; `quantize` needs only
+`'.[quantize]'`.
 
 Environment: `SGMN_SPEECH_MODEL` names the folder of the speech model, `SGMN_HOME` that of
 [installed bundles and trusted keys](../guides/bundles.md#where-things-are); `SGMN_KEY_PASSPHRASE`

@@ -8,14 +8,16 @@ import click
 
 from runtime.commands.output import json_option, print_json, progress
 
+DEFAULT = Path(__file__).resolve().parents[1] / "configs" / "ablation.toml"
+
 
 @click.command()
 @click.option(
     "--arms",
     "arms_file",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Arms to compare, e.g. models/configs/ablation.toml.",
+    default=DEFAULT,
+    help="Arms to compare. Default: models/configs/ablation.toml, which comes with the program.",
 )
 @click.option(
     "--data",

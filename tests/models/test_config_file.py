@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from models.commands import train
-from models.training.config import TrainConfig, read_config
+from models.training.config import TrainConfig, config_file, read_config
+from models.training.config.file import SHIPPED
 from runtime.errors import UsageError
 from tests.conftest import REPOSITORY
 
@@ -101,9 +102,25 @@ def test_the_error_names_the_nearest_setting(tmp_path: Path, text: str, nearest:
         read_config(_written(tmp_path, text))
 
 
-@pytest.mark.parametrize("name", ["lite", "zero_shot", "tiny"])
-def test_every_shipped_file_of_settings_is_read(name: str) -> None:
-    read_config(REPOSITORY / "models" / "configs" / f"{name}.toml")
+@pytest.mark.parametrize("name", SHIPPED)
+def test_settings_that_come_with_the_program_are_read_by_name(name: str) -> None:
+    assert read_config(config_file(name)).preset == ("lite" if name == "zero_shot" else name)
+
+
+def test_every_shipped_file_of_settings_has_a_name() -> None:
+    files = {file.stem for file in (REPOSITORY / "models" / "configs").glob("*.toml")}
+    assert files - {"ablation"} == set(SHIPPED)
+
+
+def test_a_file_of_one_s_own_is_taken_as_it_is() -> None:
+    assert config_file("lite.toml") == Path("lite.toml")
+
+
+def test_a_name_without_settings_is_answered_with_those_that_have_some(tmp_path: Path) -> None:
+    arguments = ["--config", "ligth", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    refused = CliRunner().invoke(train, arguments).exception
+    assert isinstance(refused, UsageError)
+    assert all(name in refused.why for name in SHIPPED)
 
 
 def test_missing_settings_are_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.training.config.data import AugmentationConfig, DataConfig, EpisodeConfig, SpeechConfig
-from models.training.config.file import read_config
+from models.training.config.file import config_file, read_config
 from models.training.config.network import (
     PROJECTION,
     ClosedFormConfig,
@@ -34,5 +34,6 @@ __all__ = [
     "TrainConfig",
     "TrainerConfig",
     "WeightsConfig",
+    "config_file",
     "read_config",
 ]

@@ -1,4 +1,4 @@
-"""Settings read from TOML."""
+"""Settings read from TOML: a file of one's own, or one that comes with the program."""
 
 from __future__ import annotations
 
@@ -17,6 +17,26 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+SHIPPED = ("lite", "zero_shot", "b32", "tiny")
+_FOLDER = Path(__file__).resolve().parents[2] / "configs"
+
+
+def config_file(given: str) -> Path:
+    """The file meant by ``--config``: a path that ends in ``.toml``, or one of `SHIPPED` by name.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if given in SHIPPED:
+        return _FOLDER / f"{given}.toml"
+    if given.endswith(".toml"):
+        return Path(given)
+    raise UsageError(
+        f"there are no settings {given}",
+        why=f"there are {', '.join(SHIPPED)}, and .toml files of your own",
+        fix="name one of them with --config",
+    )
+
 
 def read_config(path: Path) -> TrainConfig:
     """Read a TOML file; every key must be known.
@@ -28,7 +48,9 @@ def read_config(path: Path) -> TrainConfig:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(
-            f"cannot read {path}", why=str(error), fix="start from models/configs/lite.toml"
+            f"cannot read {path}",
+            why=str(error),
+            fix=f"give a .toml file of yours, or one of {', '.join(SHIPPED)}, with --config",
         ) from error
     try:
         return TypeAdapter(TrainConfig).validate_python(values)
@@ -36,7 +58,7 @@ def read_config(path: Path) -> TrainConfig:
         raise UsageError(
             f"{path} has unknown or impossible settings",
             why=f"{_told(error)} ({error.error_count()} problems)",
-            fix="correct it after models/configs/lite.toml; store 0 is the demo's, not to train on",
+            fix=f"correct it after {_FOLDER / 'lite.toml'}; store 0 is the demo's, not to train on",
         ) from error
 
 

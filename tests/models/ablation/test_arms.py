@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.ablation.arms import read_arms
+from models.ablation.command import DEFAULT
 from runtime.errors import UsageError
-from tests.conftest import REPOSITORY
 
 BASE = """
 [base]
@@ -71,8 +71,8 @@ def test_two_arms_of_one_name_are_refused(tmp_path: Path) -> None:
         read_arms(_written(tmp_path, '[[arm]]\nname = "a"\n' * 2))
 
 
-def test_the_study_in_the_repository_reads() -> None:
-    arms = {arm.name: arm.config for arm in read_arms(REPOSITORY / "models/configs/ablation.toml")}
+def test_the_study_that_comes_with_the_program_reads() -> None:
+    arms = {arm.name: arm.config for arm in read_arms(DEFAULT)}
     assert arms["encoders alone"].closed_form.shrink == 1.0
     assert not arms["encoders alone"].closed_form.remember
     assert arms["+ item memory"].closed_form.remember
