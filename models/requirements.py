@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from runtime.errors import DependencyError
 
-PACKAGES = ("torch", "onnx", "safetensors", "scipy")
+PACKAGES = ("torch", "onnx", "safetensors", "scipy", "matplotlib")
 
 
 def need_training_packages() -> None:

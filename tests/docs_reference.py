@@ -21,7 +21,7 @@ _HEAD = """# Commands
 
 Made from `sgmn --help` by `python -m tests.docs_reference`.
 
-With `--json` the result is all that goes to stdout. Exit codes and errors:
+With `--json` the result is all that goes to stdout: [one object](json.md). Exit codes and errors:
 [troubleshooting](../guides/troubleshooting.md#errors-by-code).
 `train`, `export`, `calibrate`, `sensitivity`, `report`, `bench`, `ablate` and `gpu-check prepare`
 need `pip install '.[train]'`, and so does `--report` of `evaluate`; `quantize` needs only

@@ -15,6 +15,7 @@ import pytest
 from runtime import errors
 from runtime.commands.main import cli
 from runtime.errors import SgmnError
+from tests.docs_json import described, keys
 from tests.docs_reference import REFERENCE, commands
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,6 +102,16 @@ def test_the_reference_has_every_command_and_option() -> None:
         options = [p for p in command.params if isinstance(p, click.Option)]
         missing = [o for p in options for o in p.opts if o not in section]
         assert not missing, f"{title} lacks {missing}"
+
+
+def test_the_json_of_every_command_is_described() -> None:
+    told = [
+        " ".join(names)
+        for names, command in commands()
+        if any("--json" in option.opts for option in command.params)
+    ]
+    assert described() == told
+    assert all(keys(command) for command in told)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -19,6 +19,7 @@ from models.evaluation.prediction import Question
 from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError, ClipListError, StorageError
 from runtime.network import Network
+from tests.docs_json import keys
 from tests.export.conftest import Exported
 from tests.models.made_up_bank import quiet
 
@@ -103,7 +104,7 @@ def test_the_command_tells_the_errors(exported: Exported, tmp_path: Path) -> Non
     arguments += ["--out", str(tmp_path / "fitted"), "--json"]
     answer = CliRunner().invoke(calibrate, arguments, catch_exceptions=False)
     said = json.loads(answer.stdout)
-    assert set(said) == {"bundle", "decision", "calibration_error"}
+    assert set(said) == keys("calibrate")
     assert 0 <= said["calibration_error"]["after"] <= 1
     kept = open_bundle(tmp_path / "fitted").manifest.accuracy
     assert {(one["gallery"], one["enrolled"]) for one in kept} == {(5, False), (5, True)}

@@ -23,6 +23,7 @@ from runtime.errors import ExportError, StorageError
 from runtime.network import Network
 from runtime.preprocess import frame_input, letterbox
 from runtime.text import TextTokenizer
+from tests.docs_json import keys
 from tests.export.conftest import Exported
 from tests.export.test_onnx_files import spoilt
 from tests.models.made_up_shop import PRODUCTS
@@ -181,6 +182,7 @@ def test_the_command_exports(exported: Exported, tmp_path: Path) -> None:
     arguments += ["--tokenizer", str(exported.tokenizer), "--json"]
     answer = CliRunner().invoke(command, arguments, catch_exceptions=False)
     said = json.loads(answer.stdout)
+    assert set(said) == keys("export")
     assert said["bundle"] == str(out)
     assert 0 <= said["largest_difference"] < 1e-3
     assert open_bundle(out).manifest.preset == "tiny"

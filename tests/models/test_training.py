@@ -20,6 +20,7 @@ from models.training.folder import RunFolder
 from models.training.log import read_log
 from models.training.stages import Run, fit
 from runtime.errors import TrainingError
+from tests.docs_json import keys
 from tests.models.made_up_bank import COUNT, made_up_bank, quiet, small_config
 from tests.models.made_up_shop import make_grocery
 from tests.models.tiny_network import fresh_network
@@ -166,7 +167,9 @@ def test_the_command_trains_from_data_to_checkpoint(tmp_path: Path) -> None:
     )
     arguments = ["--config", str(settings), "--data", str(root), "--out", str(out), "--json"]
     answer = CliRunner().invoke(train, arguments, catch_exceptions=False)
-    assert json.loads(answer.stdout) == {"checkpoint": str(out / "checkpoint.safetensors")}
+    said = json.loads(answer.stdout)
+    assert set(said) == keys("train")
+    assert said["checkpoint"] == str(out / "checkpoint.safetensors")
     network, notes = load_checkpoint(out / "checkpoint.safetensors")
     assert network.config.preset == "tiny"
     run = json.loads((out / "run.json").read_text(encoding="utf-8"))

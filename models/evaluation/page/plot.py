@@ -56,14 +56,14 @@ _FONT = re.compile(r"'DejaVu Sans'[^;\"]*")
 _ID = re.compile(r' id="([^"]+)"')
 
 
-def draw(title: str, width: int, height: int, paint: Callable[[Axes], None]) -> str:
+def draw(title: str, width: int, height: int, *paints: Callable[[Axes], None]) -> str:
     """A plot as an SVG file.
 
     Args:
         title: what it shows, for those who cannot see it.
         width: in pixels.
         height: in pixels.
-        paint: draws into the axes.
+        paints: each draws into axes of its own, below one another.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -73,7 +73,9 @@ def draw(title: str, width: int, height: int, paint: Callable[[Axes], None]) -> 
     with rc_context(_SETTINGS):
         figure = Figure((width / _POINTS, height / _POINTS), dpi=_POINTS, layout="constrained")
         FigureCanvasSVG(figure)
-        paint(figure.add_subplot())
+        rows = figure.subplots(len(paints), squeeze=False)
+        for axes, paint in zip(rows.flat, paints, strict=True):
+            paint(axes)
         figure.savefig(out, format="svg")
     return _tidy(out.getvalue(), title, width, height)
 

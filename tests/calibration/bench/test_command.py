@@ -12,6 +12,7 @@ from calibration.bench import shelf
 from calibration.bench.command import bench
 from runtime.bundle.manifest import SUBMODULES
 from runtime.errors import DependencyError, UsageError
+from tests.docs_json import keys
 from tests.export.conftest import Exported
 from tests.models.small_clip import shrink_b32
 
@@ -43,6 +44,7 @@ def test_stdout_is_one_json_object_with_the_ratios(given: list[str], tmp_path: P
     found = run(*given, "--json", "--out", str(tmp_path))
     assert found.exit_code == 0
     printed = json.loads(found.stdout)
+    assert set(printed) == keys("bench")
     wanted = {"step_int8_vs_torch_eager_clip", "step_int8_vs_fp32", "b32_query_vs_release_6"}
     wanted |= {f"{name}_int8_vs_fp32" for name in SUBMODULES}
     assert wanted <= printed["ratios"].keys()

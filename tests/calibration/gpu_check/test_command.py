@@ -24,6 +24,7 @@ from runtime.errors import DependencyError, GpuError, UsageError
 from tests.calibration.gpu_check.fake_child import VARIABLE
 from tests.calibration.gpu_check.fake_lab import COMMAND, GPU
 from tests.conftest import REPOSITORY
+from tests.docs_json import keys
 from tests.export.conftest import Exported
 from tests.export.tensorrt.fake_builder import describe
 
@@ -139,6 +140,7 @@ def test_one_failed_section_fails_the_check(run: Run, tmp_path: Path) -> None:
 def test_chosen_sections_bring_what_they_need(run: Run, tmp_path: Path) -> None:
     done = run("--only", "parity/tiny-fp16", "--json")
     printed = json.loads(done.stdout)
+    assert set(printed) == keys("gpu-check run")
     assert list(printed["sections"]) == ["environment", "build/tiny-fp16", "parity/tiny-fp16"]
     assert printed == json.loads((tmp_path / "found.json").read_text())
     built = printed["sections"]["build/tiny-fp16"]["found"]["engines"]
@@ -225,6 +227,7 @@ def test_prepare_says_what_there_is_to_carry(exported: Exported, tmp_path: Path)
     )
     assert done.exit_code == 0
     about = json.loads(done.stdout)
+    assert set(about) == keys("gpu-check prepare")
     assert about["presets"]["tiny"]["weights"] == "drawn"
     assert [Path(part["file"]).name for part in about["parts"]] == ["material.tar.xz.00"]
     assert about["parts"][0]["bytes"] == Path(about["parts"][0]["file"]).stat().st_size

@@ -29,6 +29,7 @@ from runtime.commands.failure import run_guarded
 from runtime.errors import BudgetError, UsageError
 from tests.calibration.report.asking import words
 from tests.calibration.report.reading import read
+from tests.docs_json import keys
 from tests.export.conftest import Exported
 
 ROOT = Path(__file__).parents[3]
@@ -76,7 +77,9 @@ def out(exported: Exported, shipped: Path, tmp_path_factory: pytest.TempPathFact
 def _again(exported: Exported, out: Path, *more: str) -> Any:
     ran = CliRunner().invoke(report, [*words(exported, out, *more), "--json"])
     assert ran.exception is None, ran.exception
-    return json.loads(ran.stdout)
+    found = json.loads(ran.stdout)
+    assert set(found) == keys("report")
+    return found
 
 
 def test_the_page_shows_what_was_measured(out: Path) -> None:

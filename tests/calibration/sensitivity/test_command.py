@@ -20,6 +20,7 @@ from runtime.bundle.manifest import SUBMODULES
 from runtime.bundle.reader import open_bundle
 from runtime.errors import StorageError
 from runtime.lock import FileLock
+from tests.docs_json import keys
 from tests.export.conftest import Exported
 
 ROOT = Path(__file__).parents[3]
@@ -78,6 +79,7 @@ def test_no_search_writes_no_plan(exported: Exported, tmp_path: Path) -> None:
     words = _words(exported, tmp_path / "out", "--no-search")
     ran = CliRunner().invoke(sensitivity, [*words, "--json"], catch_exceptions=False)
     found = json.loads(ran.stdout)
+    assert set(found) == keys("sensitivity")
     assert found["search"] is None
     assert not (tmp_path / "out" / "mixed.toml").exists()
 

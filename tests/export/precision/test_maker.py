@@ -23,6 +23,7 @@ from runtime.bundle.reader import open_bundle
 from runtime.errors import BundleError, StorageError, UsageError
 from runtime.network import Network
 from runtime.preprocess import frame_input
+from tests.docs_json import keys
 from tests.export.conftest import Exported
 
 
@@ -157,6 +158,7 @@ def test_the_command_reports_cosines(exported: Exported, tmp_path: Path) -> None
     arguments = [*_arguments(exported, out), *photos, "--json"]
     answer = CliRunner().invoke(command, arguments, catch_exceptions=False)
     said = json.loads(answer.stdout)
+    assert set(said) == keys("quantize")
     assert said["bundle"] == str(out)
     sizes = [p.stat().st_size for p in (*out.glob("onnx/*"), out / "tokenizer.json")]
     assert said["size_bytes"] == sum(sizes)

@@ -16,6 +16,7 @@ from runtime.engines.engine_files import find_engines
 from runtime.engines.engine_store import fingerprint_here
 from runtime.errors import BuildError, BundleError
 from runtime.home import HOME_VARIABLE
+from tests.docs_json import keys
 from tests.export.tensorrt.conftest import ORIN, InProcess
 
 
@@ -42,6 +43,7 @@ def test_json_is_all_that_goes_to_stdout(bundle: Bundle, tmp_path: Path) -> None
     arguments = [str(bundle.folder), "--json", "--out", str(tmp_path / "here")]
     done = CliRunner().invoke(build, arguments, catch_exceptions=False)
     told = json.loads(done.stdout)
+    assert set(told) == keys("build")
     assert told["bundle"] == bundle.digest
     assert told["gpu"]["name"] == "Orin"
     assert told["folder"].startswith(str(tmp_path / "here"))

@@ -15,6 +15,7 @@ from models.ablation.arms import read_arms
 from models.ablation.command import ablate
 from models.ablation.study import run_study
 from runtime.errors import UsageError
+from tests.docs_json import keys
 from tests.models.made_up_bank import quiet
 from tests.models.made_up_shop import make_grocery
 
@@ -93,7 +94,9 @@ def ablation(first: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.Monkey
     root, printed = first
     out = tmp_path / "study.json"
     out.write_bytes((root / "out" / "study.json").read_bytes())
-    return Ablation(root, out, json.loads(printed), monkeypatch)
+    found = json.loads(printed)
+    assert set(found) == keys("ablate")
+    return Ablation(root, out, found, monkeypatch)
 
 
 def _no_training(*_: Any, **__: Any) -> None:

@@ -18,6 +18,7 @@ from models.evaluation.gallery import merge_feeds
 from runtime.bundle.shipped import shipped_bundle
 from runtime.catalog.feed import read_feed
 from runtime.errors import ClipListError, FeedError, UsageError
+from tests.docs_json import keys
 from tests.models.evaluation.conftest import ColourNetwork, Shop, clip_line
 
 RIGHT = clip_line("c1", "red", product_id="red", novel=0, asr_kind="named")
@@ -36,6 +37,7 @@ def _json(shop: Shop, *options: str, manifest: Path) -> Any:
 @pytest.mark.usefixtures("colour_network")
 def test_figures_of_a_shop_of_colours(shop: Shop) -> None:
     found = _json(shop, manifest=shop.manifest(RIGHT, WRONG))
+    assert set(found) == keys("evaluate") - {"enrolment", "difference"}
     groups = found["accuracy"]
     assert groups["all"]["r1"]["value"] == 0.5
     assert groups["seen"]["r1"]["value"] == 1.0

@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
-from models.training.curves import Panel, draw_curves, smoothed, svg, ticks
+from models.training.curves import Panel, draw_curves, smoothed, svg
 from models.training.folder import RunFolder
 from models.training.log import CsvLog, read_log
 
@@ -52,34 +53,35 @@ def test_no_log_no_columns(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.0, 10.0, [0, 2, 4, 6, 8, 10]),
-        (-0.03, 0.31, [0, 0.1, 0.2, 0.3]),
-        (97.0, 99.5, [97, 97.5, 98, 98.5, 99, 99.5]),
-    ],
-)
-def test_ticks_are_round_numbers(low: float, high: float, expected: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(expected)
-
-
 def test_smoothing_is_a_mean_over_what_came_before() -> None:
     assert smoothed([4.0, 0.0, 2.0, 6.0], 2) == [4.0, 2.0, 1.0, 4.0]
 
 
-def test_higher_values_are_drawn_higher_and_every_line_has_its_name() -> None:
-    panel = Panel("A <title", [0, 1, 2], {"up": [0.0, 0.5, 1.0], "flat": [0.5, 0.5, 0.5]})
-    root = ElementTree.fromstring(svg([panel]))
-    up, flat = (
-        [tuple(map(float, p.split(","))) for p in line.attrib["points"].split()]
-        for line in root.iter(f"{SPACE}polyline")
-    )
-    assert [x for x, _ in up] == sorted({x for x, _ in up})
-    assert up[0][1] > up[1][1] > up[2][1]
-    assert {y for _, y in flat} == {up[1][1]}
-    words = [text.text for text in root.iter(f"{SPACE}text")]
-    assert {"A <title", "up 1", "flat 0.5"} <= set(words)
+def test_every_line_has_its_name_and_last_value() -> None:
+    losses = Panel("A <title", [0, 1, 2], {"up": [0.0, 0.5, 1.0], "flat": [0.5, 0.5, 0.5]})
+    shares = Panel("R@1", [0, 1, 2], {"L0": [0.25, 0.5, 0.625]}, percent=True)
+    root = ElementTree.fromstring(svg([losses, shares]))
+    words = ["".join(text.itertext()).strip() for text in root.iter(f"{SPACE}text")]
+    assert {"A <title", "up 1", "flat 0.5", "R@1", "L0 62.5 %"} <= set(words)
+
+
+def test_a_smoothed_line_has_its_values_faint_behind_it() -> None:
+    steps, values = list(range(100)), [float(n % 2) for n in range(100)]
+    axes = Figure().add_subplot()
+    Panel("A", steps, {"loss": values}, smooth=True).paint(axes)
+    behind, line, last = axes.lines
+    assert (list(behind.get_xdata()), list(behind.get_ydata())) == (steps, values)
+    assert behind.get_alpha() == 0.2
+    assert list(line.get_ydata()) == smoothed(values, 2)
+    assert (last.get_xdata(), last.get_ydata()) == ([99], [0.5])
+
+
+def test_the_same_logs_give_the_same_picture(tmp_path: Path) -> None:
+    _write(tmp_path / "log.csv", range(3))
+    draw_curves(RunFolder(tmp_path))
+    first = (tmp_path / "curves.svg").read_bytes()
+    draw_curves(RunFolder(tmp_path))
+    assert (tmp_path / "curves.svg").read_bytes() == first
 
 
 def test_a_run_of_one_step_can_be_drawn(tmp_path: Path) -> None:
