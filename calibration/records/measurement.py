@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from export.precision.plan import PrecisionPlan
 from models.data.clip import Tier
 from models.evaluation.confidence import Bin
 from models.evaluation.metrics import Estimate
 from models.evaluation.prediction import Modality
-
-EventName = Literal["present", "unsure", "nothing"]
 
 
 def question_name(tier: Tier | None, modality: Modality | None, *, enrolled: bool) -> str:

@@ -1,4 +1,4 @@
-"""CLIP's two towers (arXiv 2103.00020), the published network's encoders (spec section 2.1).
+"""CLIP's two towers (arXiv 2103.00020), the published network's encoders (publication 2.1).
 
 Parameters bear the names of CLIP's published state dict, so that its tensors need no renaming.
 """

@@ -75,7 +75,7 @@ class Shot:
         source: ``photo``, ``clip``, ``store``, ``take``, ``cutout`` or ``view``.
         pictures: in order of time where there is one; at least one, none in `Corpus.lost`.
         key: names the presentation, e.g. a clip's id; empty where nothing asks for it.
-        also: further products that are right answers, too; never negatives (spec B9).
+        also: further products that are right answers, too; never negatives (publication B9).
         times_s: seconds of each picture since the first; empty where unknown.
         speech: what was said.
         domain: department, empty where unknown.
@@ -113,7 +113,7 @@ class Corpus:
         digest: identifies the data and how it was drawn.
         galleries: shelves by name, each the indices of its items; an item may stand in several.
         lost: presentations of which no picture is there. Never trained on; in evaluation they stay
-            in the denominator as failures (spec B10).
+            in the denominator as failures (publication B10).
     """
 
     items: tuple[CorpusItem, ...]

@@ -52,7 +52,8 @@ class Lpr4m:
     def train(self, *, limit: int | None = None) -> Corpus:
         """Training clips: an item for every shop image, a shot for every clip.
 
-        Clips of one image are right answers to it, not negatives: they share the item (spec B9).
+        Clips of one image are right answers to it, not negatives: they share the item
+        (publication B9).
 
         Args:
             limit: take only the first rows; all four million do not fit into memory.

@@ -19,7 +19,7 @@ from runtime.errors import ClipListError
 BgrImage = npt.NDArray[np.uint8]
 
 VIDEO_FPS = 1.0
-"""Pictures a second of a video, as LPR4M publishes its frames (spec section 1.2)."""
+"""Pictures a second of a video, as LPR4M publishes its frames (publication 1.2)."""
 
 
 def read_picture(path: Path) -> BgrImage:

@@ -30,7 +30,7 @@ def jittered(
         frames: T, at least 1.
         rng: source of randomness.
         fewer: chance that fewer than T are shown, any number from one, as a kiosk sees at first.
-        cut: chance that the end of the presentation is cut off (spec section 4: 0.5, for clips in
+        cut: chance that the end of the presentation is cut off (publication 4: 0.5, for clips in
             order of time; useless for sets of photos).
     """
     if count == 0:

@@ -1,4 +1,4 @@
-"""Does this clip show this item? The pair scorer in its cheap exact form (spec 2.3, 2.6).
+"""Does this clip show this item? The pair scorer in its cheap exact form (publication 2.3, 2.6).
 
 SGMN fuses words into the tokens of both sides, lets the item's tokens see one another and then the
 clip's, and reads the score off the item's first token. Only that token's row of the last block can

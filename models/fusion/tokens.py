@@ -16,7 +16,7 @@ PLACES = 9
 class WordFusion(nn.Module):
     """Adds to every token what the words say to it; nothing without words.
 
-    Every word is a key beside a null key whose value is zero (spec B4).
+    Every word is a key beside a null key whose value is zero (publication B4).
     """
 
     def __init__(self, width: int, text_size: int) -> None:
@@ -40,7 +40,7 @@ class WordFusion(nn.Module):
 
 
 class MeanWordFusion(nn.Module):
-    """The published fusion, for ablation: one text vector, the same for every token (spec B4).
+    """The published fusion (publication B4), for ablation: one text vector for every token.
 
     Same signature as `WordFusion`.
     """

@@ -1,4 +1,4 @@
-"""Edges of the graph: how strongly two nodes relate, and which are connected (spec section 2.4).
+"""Edges of the graph: how strongly two nodes relate, and which are connected (publication 2.4).
 
 Within a domain (clips, items) relevance falls with distance; between domains it comes from how the
 frames of a clip meet the nodes of an item. All vectors have unit length or are zero.
@@ -17,7 +17,7 @@ from models.heads.norms import LEAST_SQUARE, MASKED, unit
 def distance(left: Tensor, right: Tensor) -> Tensor:
     """Distances of unit vectors [..., A, W] and [..., B, W]: [..., A, B], by their cosine.
 
-    Never less than 0.001, where the root's gradient is still finite (spec B18).
+    Never less than 0.001, where the root's gradient is still finite (publication B18).
     """
     return (2.0 - 2.0 * left @ right.transpose(-1, -2)).clamp(min=LEAST_SQUARE).sqrt()
 
@@ -42,7 +42,7 @@ def top_half(strength: Tensor) -> Tensor:
 
 
 def with_self_loops(connected: Tensor) -> Tensor:
-    """Every node also connected to itself: [N, N] (spec B2)."""
+    """Every node also connected to itself: [N, N] (publication B2)."""
     return connected | torch.eye(len(connected), dtype=torch.bool, device=connected.device)
 
 
@@ -106,7 +106,7 @@ class ProfileRelevance(nn.Module):
 
 
 class CrossDomainEdges(nn.Module):
-    """Edges between clips and items from real frame and item nodes (spec B3).
+    """Edges between clips and items from real frame and item nodes (publication B3).
 
     Args:
         frames: T of a clip.
@@ -139,7 +139,7 @@ class CrossDomainEdges(nn.Module):
 
 
 class RepeatedVectorEdges(nn.Module):
-    """The published cross-domain edges, for ablation (spec B3): they carry next to nothing.
+    """The published cross-domain edges, for ablation (publication B3): they carry next to nothing.
 
     An item's one vector is repeated M times, padded frames count, and SCAN's normalisation over one
     axis makes every profile of one direction +-1/sqrt(M), and flattens the other. Same signature as

@@ -1,4 +1,4 @@
-"""Graph-based cross-domain interaction of a training batch (spec section 2.4); not at inference."""
+"""Graph-based cross-domain interaction of a training batch (publication 2.4); not at inference."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CrossDomainInteraction(nn.Module):
     Args:
         config: sizes.
         faithful: the published edges, for ablation: connections within a domain follow the
-            cross-domain product (spec B2) and cross-domain edges are nearly constant (B3).
+            cross-domain product (publication B2) and cross-domain edges are nearly constant (B3).
         dropout: in training.
     """
 

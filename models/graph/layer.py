@@ -18,7 +18,7 @@ def graph_heads(width: int) -> int:
 
 
 class RelationLayer(nn.Module):
-    """Post-norm transformer layer with an additive relation bias (spec section 2.4).
+    """Post-norm transformer layer with an additive relation bias (publication 2.4).
 
     All nodes, of either domain, share every weight.
 

@@ -1,8 +1,8 @@
 """Second stage by edges alone: candidates weighed by how they relate to the clip and to rivals.
 
-The edge-only arm of SGMN's cross-domain graph in its list-wise form (spec section 6,
-``gci_rerank``). What counts are edges, never a node's own identity, so that products never trained
-on are judged by the same rule. The published network has no graph at inference.
+The edge-only arm of SGMN's cross-domain graph in its list-wise form (decision 0004).
+What counts are edges, never a node's own identity, so that products never trained on are judged by
+the same rule. The published network has no graph at inference.
 """
 
 from __future__ import annotations

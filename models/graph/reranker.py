@@ -1,4 +1,4 @@
-"""Second stage by the graph: clip, frames and candidates look at one another (spec section 6).
+"""Second stage by the graph: clip, frames and candidates look at one another.
 
 ``gci_rerank``: SGMN's cross-domain graph, which the publication uses in training alone, in a
 list-wise form that runs on one query.

@@ -1,7 +1,7 @@
 """Text-guided attention: words decide which patches of a picture count.
 
 SGMN section 2.3 with real keys: every word is one, and a null key takes the attention where no
-word fits or none was said (spec B4).
+word fits or none was said (publication B4).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TextGuidedAttention(nn.Module):
 
 
 class SingleKeyFusion(nn.Module):
-    """The published fusion, for ablation: the pooled text is the only key (spec section 2.3, B4).
+    """The published fusion, for ablation: the pooled text is the only key (publication 2.3, B4).
 
     A softmax over one key is one, so that queries and keys would never learn; what remains is the
     same text vector added to every patch, and a feed-forward layer. The map is always uniform.

@@ -11,7 +11,7 @@ LEAST_SQUARE = 1e-6
 
 
 def unit(x: Tensor) -> Tensor:
-    """Vectors of unit length along the last axis; a zero vector stays zero (spec B18).
+    """Vectors of unit length along the last axis; a zero vector stays zero (publication B18).
 
     One shorter than 0.001 is not brought to unit length.
     """

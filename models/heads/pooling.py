@@ -1,4 +1,4 @@
-"""Frames to one vector: words may say which frames count (spec B5)."""
+"""Frames to one vector: words may say which frames count (publication B5)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from models.heads.norms import MASKED
 class TextGuidedPool(nn.Module):
     """Mean over frames, each weighed by how well it fits what was said.
 
-    The weight of frame j is proportional to exp(<frame_j, W text>); the temperature of the
-    specification is part of W. W starts at zero: the plain mean.
+    The weight of frame j is proportional to exp(<frame_j, W text>); a temperature would be
+    part of W. W starts at zero: the plain mean.
     """
 
     def __init__(self, text_size: int, visual_size: int) -> None:

@@ -25,8 +25,8 @@ class SharedParts(nn.Module):
 
     Args:
         config: sizes.
-        single_key: the published fusion, in which one text vector is the only key (spec B4), in
-            place of attention with every word as a key; for ablation.
+        single_key: the published fusion, in which one text vector is the only key (publication B4),
+            in place of attention with every word as a key; for ablation.
     """
 
     def __init__(self, config: NetworkConfig, *, single_key: bool = False) -> None:
@@ -48,7 +48,7 @@ class QueryHead(nn.Module):
         config: sizes.
         shared: parts in common with the item head.
         joint_layers: of the temporal difference block.
-        text_guided_pool: words also weigh the frames (spec B5); else every frame counts alike.
+        text_guided_pool: words also weigh the frames (publication B5); else all count alike.
     """
 
     def __init__(

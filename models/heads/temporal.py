@@ -1,7 +1,7 @@
 """Temporal difference block: frames and their differences through a small transformer.
 
 SGMN section 2.2 (a) with right masks: a difference is valid only between two valid frames
-(spec B6, B7).
+(publication B6, B7).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Contrastive losses with any number of right answers (spec B8, B9).
+"""Contrastive losses with any number of right answers (publication B8, B9).
 
 A right answer never stands in the denominator of another: it is no negative in any term.
 """

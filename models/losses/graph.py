@@ -1,4 +1,4 @@
-"""Losses of the batch-level graph (spec 3.2, 3.3)."""
+"""Losses of the batch-level graph (publication 3.2, 3.3)."""
 
 from __future__ import annotations
 

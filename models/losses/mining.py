@@ -1,4 +1,4 @@
-"""Multi-modal mining of hard negatives (spec 3.4, B9): by likeness and by group of look-alikes.
+"""Multi-modal mining of hard negatives, by likeness and look-alikes (publication 3.4, B9).
 
 The publication mines clips for every item; `Pairs.swapped` gives that direction, plain pairs give
 items for every clip. Candidates are the batch itself, over all processes, in which look-alikes come

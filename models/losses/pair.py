@@ -1,4 +1,4 @@
-"""Loss of the pair scorer over mined pairs (spec 3.4, B1)."""
+"""Loss of the pair scorer over mined pairs (publication 3.4, B1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All parts of the loss, weighed and reported (spec section 3)."""
+"""All parts of the loss, weighed and reported (publication 3)."""
 
 from __future__ import annotations
 

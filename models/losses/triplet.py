@@ -1,4 +1,4 @@
-"""Triplets whose negatives are drawn by distance (spec 3.2)."""
+"""Triplets whose negatives are drawn by distance (publication 3.2)."""
 
 from __future__ import annotations
 

@@ -35,5 +35,3 @@ _MOTIFS: dict[str, Draw] = {
     "salt": pantry.cubes((222, 232, 244)), "strawberry": fruit.strawberry,
     "tomato": solid(round_fruit, ACCENTS["tomato"]),
 }  # fmt: skip
-
-MOTIFS = tuple(_MOTIFS)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.training.config import TrainerConfig
 
 EPSILON = 1e-6
-"""As published (spec section 4); keeps mere rounding from moving weights without a gradient."""
+"""As published (publication 4); keeps mere rounding from moving weights without a gradient."""
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -48,7 +48,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 def rate_at(step: int, config: TrainerConfig) -> float:
-    """Rise over the warm-up, then half a cosine down to ``floor`` (spec section 4).
+    """Rise over the warm-up, then half a cosine down to ``floor`` (publication 4).
 
     Args:
         step: from 0.

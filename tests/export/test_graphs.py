@@ -1,4 +1,4 @@
-"""Exported graphs hold nothing that TensorRT, INT8 or FP16 stumble over (spec section 6)."""
+"""Exported graphs hold nothing that TensorRT, INT8 or FP16 stumble over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published fusion as an arm for comparison (spec B4)."""
+"""The published fusion as an arm for comparison (publication B4)."""
 
 from __future__ import annotations
 

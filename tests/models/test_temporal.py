@@ -1,4 +1,4 @@
-"""The temporal difference block against its specification (section 2.2, B6, B7)."""
+"""The temporal difference block against publication 2.2, B6 and B7."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published network behind its encoder: sgmn-spec 2.1 to 2.3, from that text alone.
+"""The published network behind its encoder: publication 2.1 to 2.3, from that text alone.
 
 Weights are random: speed does not depend on them. All T frames are real, so that no mask is
 needed.

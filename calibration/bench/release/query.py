@@ -1,4 +1,4 @@
-"""How the release answers one query (sgmn-spec 2.7), whole, and in the parts it consists of.
+"""How the release answers one query (publication 2.7), whole, and in the parts it consists of.
 
 For every query: the T frames go through the ViT, then the shelf in chunks of 128 images. Every
 image goes through the ViT again and is fused with its title; the temporal block and the fusion of
@@ -26,7 +26,7 @@ from calibration.bench.release.network import ReleaseNetwork
 CHUNK = 128
 PAIRS = 2
 SHELF = 603
-"""Items of a mean shelf (sgmn-spec 1.2)."""
+"""Items of a mean shelf (publication 1.2)."""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ MOVING_FASHION_KS = (1, 5, 10, 20)
 
 
 def lpr4m(corpus: Corpus, answers: Answers) -> dict[str, Recall]:
-    """R@1, 5 and 10 of clips against the shelf of their live room (spec sections 1.2 and 1.5).
+    """R@1, 5 and 10 of clips against the shelf of their live room (publication 1.2).
 
     A hit is any of the clip's right images. The denominator is every clip of the corpus, those
-    without frames and those without an answer as well (spec B10).
+    without frames and those without an answer as well (publication B10).
 
     Args:
         corpus: of `models.data.lpr4m.Lpr4m.test`.
@@ -43,7 +43,7 @@ def lpr4m(corpus: Corpus, answers: Answers) -> dict[str, Recall]:
 def moving_fashion(
     corpus: Corpus, answers: Answers, scope: Literal["innersource", "allsource"]
 ) -> dict[str, Recall]:
-    """R@1, 5, 10 and 20 of videos (spec section 1.3); report both scopes (spec B11).
+    """R@1, 5, 10 and 20 of videos (publication 1.3); report both scopes (publication B11).
 
     The denominator is every query of the corpus, missing videos as well.
 

@@ -1,7 +1,7 @@
 """R@k over shelves: a hit is any right item among the first k of the query's own shelf.
 
-A query that has no answer is a miss and stays in the denominator (spec B10). Ties are told apart as
-in `models.evaluation.metrics`.
+A query that has no answer is a miss and stays in the denominator (publication B10). Ties are told
+apart as in `models.evaluation.metrics`.
 """
 
 from __future__ import annotations
@@ -69,35 +69,6 @@ class Recall:
             **{f"r{k}": value.as_dict() for k, value in self.pessimistic.items()},
             **{f"r{k}_optimistic": value.as_dict() for k, value in self.optimistic.items()},
         }
-
-
-def matrix_answers(
-    queries: Sequence[str],
-    items: Sequence[str],
-    scores: npt.NDArray[np.floating],
-    scored: npt.NDArray[np.bool_] | None = None,
-) -> Answers:
-    """Answers from a matrix of scores.
-
-    Args:
-        queries: names of the rows; a query that failed has none.
-        items: names of the columns.
-        scores: float [Q, G].
-        scored: bool [Q, G], false where an item was not scored; all are if None.
-
-    Raises:
-        ValueError: names and shapes do not fit, or a name occurs twice.
-    """
-    shape = (len(queries), len(items))
-    known = np.ones(shape, bool) if scored is None else scored
-    if scores.shape != shape or known.shape != shape:
-        raise ValueError(f"scores {scores.shape}, mask {known.shape} and names {shape} do not fit")
-    if len(set(queries)) < shape[0] or len(set(items)) < shape[1]:
-        raise ValueError("a query or an item is named twice")
-    return {
-        query: {items[int(i)]: float(scores[row, i]) for i in np.flatnonzero(known[row])}
-        for row, query in enumerate(queries)
-    }
 
 
 def recall(queries: Sequence[Query], answers: Answers, ks: Sequence[int]) -> dict[str, Recall]:

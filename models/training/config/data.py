@@ -55,7 +55,7 @@ class EpisodeConfig(Section):
     Attributes:
         silent: share of queries without words, so that pictures alone carry their share.
         fewer: share of queries with fewer than T pictures, as a kiosk sees at first.
-        cut: share of clips whose end is cut off (spec section 4: 0.5); for pictures in order of
+        cut: share of clips whose end is cut off (publication 4: 0.5); for pictures in order of
             time, useless for sets of photos.
         held_out: share of a batch's products that count as never photographed: their pictures do
             not teach the query side.

@@ -49,7 +49,7 @@ class EncoderConfig(Section):
 
     Attributes:
         train: pictures and words pass through the encoders in every step.
-        rate: factor on the run's learning rate (spec section 4: 0.001).
+        rate: factor on the run's learning rate (publication 4: 0.001).
         closed_form: first set what is set in closed form, on features of the encoders as they
             start; else it starts at random.
         keep: how far the encoders go from where they start (0) to where training leads them (1).

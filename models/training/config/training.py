@@ -55,7 +55,7 @@ class TrainerConfig(Section):
 
 @dataclass(frozen=True)
 class LossConfig(Section):
-    """Weights of the losses; what has weight 0 is not computed (spec section 3).
+    """Weights of the losses; what has weight 0 is not computed (publication 3).
 
     Attributes:
         joint: contrastive, pictures and words against items.
@@ -67,7 +67,7 @@ class LossConfig(Section):
         pair: pair scorer over mined hard negatives.
         rerank: second stage, over each query's shortlist.
         hard_negatives: mined for each query.
-        faithful: graph and pair loss as published, faults and all (spec B1 to B3), for ablation.
+        faithful: graph and pair loss as published (publication B1 to B3), for ablation.
     """
 
     joint: Weight = 1.0

@@ -7,7 +7,7 @@ import pytest
 
 from models.data.corpus import Corpus, CorpusItem, Shot
 from models.evaluation.protocols.published import lpr4m, moving_fashion
-from models.evaluation.protocols.recall import Query, Recall, matrix_answers, recall
+from models.evaluation.protocols.recall import Query, Recall, recall
 
 SHELF = ("a", "b", "c", "d")
 
@@ -94,29 +94,6 @@ def test_failures_stay_in_the_denominator() -> None:
     # Group odd holds q1 (second) and q3 (no answer).
     assert (found["odd"].queries, found["odd"].failed) == (2, 1)
     assert _values(found["odd"]) == {1: 0.0, 2: 0.5}
-
-
-def test_a_matrix_with_a_mask_answers_as_the_mapping_does() -> None:
-    scores = np.array([[0.1, 0.9, 0.5, 0.0], [0.9, 0.8, 0.7, 0.6]], np.float32)
-    scored = np.array([[1, 1, 1, 1], [0, 1, 1, 1]], bool)
-    matrix = matrix_answers(["q0", "q1"], SHELF, scores, scored)
-    queries = [Query("q0", ("c",), SHELF), Query("q1", ("b",), SHELF), Query("q2", ("a",), SHELF)]
-    # q0: b before c, rank 2. q1: a is masked, so b is first. q2 has no row.
-    found = recall(queries, matrix, (1, 2))["all"]
-    assert _values(found) == pytest.approx({1: 1 / 3, 2: 2 / 3})
-    assert found.failed == 1
-    assert set(matrix["q1"]) == {"b", "c", "d"}
-
-
-@pytest.mark.parametrize(
-    ("queries", "items", "shape"),
-    [(["q"], ["a"], (1, 2)), (["q", "q"], ["a"], (2, 1)), (["q"], ["a", "a"], (1, 2))],
-)
-def test_a_matrix_with_wrong_names_is_refused(
-    queries: list[str], items: list[str], shape: tuple[int, int]
-) -> None:
-    with pytest.raises(ValueError, match=r"do not fit|named twice"):
-        matrix_answers(queries, items, np.zeros(shape))
 
 
 @pytest.mark.parametrize(

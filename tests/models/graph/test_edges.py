@@ -134,7 +134,7 @@ def test_real_item_nodes_matter() -> None:
 
 @torch.inference_mode()
 def test_the_published_edges_are_constant_or_flat() -> None:
-    """What the specification measured (B3), and what the working form does not show."""
+    """What the publication says (B3), and what the working form does not show."""
     clips, items = _vectors(12, 1, SIZE, seed=2), _vectors(12, 1, SIZE, seed=4)
     frames = unit(clips + 0.5 + 0.2 * _vectors(12, 10, SIZE, seed=3))
     nodes = unit(items + 0.5 + 0.2 * _vectors(12, 10, SIZE, seed=5))

@@ -137,7 +137,7 @@ def test_no_frame_no_words_and_no_candidate_are_finite(reranker: GraphReranker) 
 
 
 @torch.inference_mode()
-def test_relations_are_the_specifications(reranker: GraphReranker) -> None:
+def test_relations_are_those_of_the_publication(reranker: GraphReranker) -> None:
     """Blocks of the bias, entry by entry, with the clip behind the frames."""
     inputs = _inputs(frames=T)
     frames, nodes = inputs["query_nodes"], inputs["item_nodes"]

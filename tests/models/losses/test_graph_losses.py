@@ -26,7 +26,7 @@ def _interaction(count: int = 4) -> Interaction:
     return Interaction(_vectors(count, 5), _vectors(count, 6), relevance[0], relevance[1])
 
 
-def test_graph_triplets_are_the_three_of_the_specification() -> None:
+def test_graph_triplets_are_the_three_of_the_publication() -> None:
     v, i, enhanced, right = _vectors(4, 1), _vectors(4, 2), _interaction(), torch.eye(4).bool()
     found = graph_triplets(v, i, enhanced, right, torch.Generator().manual_seed(3))
     generator = torch.Generator().manual_seed(3)

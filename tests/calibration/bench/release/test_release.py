@@ -31,7 +31,7 @@ def query(network: ReleaseNetwork) -> ReleaseQuery:
 
 @torch.inference_mode()
 def test_the_first_row_alone_gives_the_logit(network: ReleaseNetwork) -> None:
-    """The form with one query row (spec 2.6), which `models.fusion` scores pairs in."""
+    """The form with one query row (publication 2.6), which `models.fusion` scores pairs in."""
     image, video = torch.randn(5, 50, JOINT), torch.randn(5, 150, JOINT)
     whole = network.matcher(image, video)
     torch.testing.assert_close(network.matcher(image, video, rows=1), whole)
@@ -50,7 +50,7 @@ def test_pairs_do_not_depend_on_their_neighbours(network: ReleaseNetwork) -> Non
 
 @torch.inference_mode()
 def test_vectors_score_as_published(network: ReleaseNetwork, query: ReleaseQuery) -> None:
-    """s = cos(v, i) + 0.5 cos(a, t), by one inner product (spec 2.2 c)."""
+    """s = cos(v, i) + 0.5 cos(a, t), by one inner product (publication 2.2)."""
     frames, shelf = network.tokens(query.shelf(SMALL.frames).images), query.shelf(4)
     asr = torch.randn(1, JOINT)
     vector, video = network.clip(frames, asr)
@@ -122,7 +122,7 @@ def _gmac(network: ReleaseNetwork, work: object) -> float:
 
 
 def test_the_cost_is_what_the_description_says() -> None:
-    """GMAC of spec 2.6 and 2.7, counted on tensors without contents."""
+    """GMAC of publication 2.6 and 2.7, counted on tensors without contents."""
     with torch.device("meta"), torch.inference_mode():
         network = ReleaseNetwork(ClipFrameEncoder(B32), B32.token_size, B32.frames).eval()
         picture = torch.zeros(1, B32.image_size, B32.image_size, 3, dtype=torch.uint8)
