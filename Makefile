@@ -45,6 +45,7 @@ $(BIN)/python:
 
 $(VENV)/.runtime: $(BIN)/python pyproject.toml constraints.txt
 	@mkdir -p $(VENV)/tmp
+	@echo "Installing into $(VENV), which takes about a minute." >&2
 	@$(BIN)/python -m pip install -q -c constraints.txt -e . >&2
 	@touch $@
 

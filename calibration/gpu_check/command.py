@@ -193,8 +193,8 @@ def torch_alone(
 ) -> None:
     """Time torch alone on this machine's GPU.
 
-    For where TensorRT is in another Python. It stands for the sections rivals, whose pairs it cannot have: compare with latency of a run on
-    the same machine.
+    For where TensorRT is in another Python. It stands for the sections rivals, whose pairs it
+    cannot have: compare with latency of a run on the same machine.
     """
     from calibration.gpu_check.check import require_gpu
     from calibration.gpu_check.material import read_material

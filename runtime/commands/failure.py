@@ -14,7 +14,7 @@ from types import FrameType
 import click
 
 from runtime.commands.output import printable_lines
-from runtime.errors import INTERRUPTED, DependencyError, SgmnError, StorageError
+from runtime.errors import INTERRUPTED, DependencyError, SgmnError, StorageError, UsageError
 
 _EXTRAS = {
     "quantize": ("onnx",),
@@ -36,7 +36,7 @@ def run_guarded(command: click.Command) -> int:
     """
     with _noted_interrupts() as interrupts:
         try:
-            result = command.main(standalone_mode=False)
+            result = command.main(prog_name="sgmn", standalone_mode=False)
         except (click.Abort, KeyboardInterrupt):
             return _interrupted()
         # Ctrl-C in the midst of native code, such as a library that is being loaded, may come up
@@ -72,7 +72,7 @@ def _interrupted() -> int:
 
 def _failed(error: Exception) -> int:
     """Tell a failure that users can mend; a fault of the program goes on as it is."""
-    if isinstance(error, click.ClickException):
+    if isinstance(error, click.ClickException) and not _wants_json():
         error.show()
         return error.exit_code
     known = _known(error)
@@ -93,18 +93,34 @@ def _settle_stdout() -> None:
 def _known(error: Exception) -> SgmnError | None:
     if isinstance(error, SgmnError):
         return error
+    if isinstance(error, click.ClickException):
+        return _as_usage_error(error)
     if isinstance(error, ModuleNotFoundError):
         return _as_dependency_error(error)
     return _as_storage_error(error) if isinstance(error, OSError) else None
 
 
 def _report(error: SgmnError) -> int:
-    if "--json" in sys.argv:
+    if _wants_json():
         click.echo(json.dumps({"error": error.as_dict()}), err=True)
     else:
         what, why, fix = map(printable_lines, (error.what, error.why, error.fix))
         click.echo(f"Error: {what}\n  why: {why}\n  fix: {fix}", err=True)
     return error.exit_code
+
+
+def _wants_json() -> bool:
+    return "--json" in sys.argv
+
+
+def _as_usage_error(error: click.ClickException) -> UsageError:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "sgmn"
+    return UsageError(
+        error.format_message().removesuffix("."),
+        why="the command line cannot be read",
+        fix=f"run: {command} --help",
+    )
 
 
 def _as_storage_error(error: OSError) -> StorageError | None:

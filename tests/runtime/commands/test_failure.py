@@ -145,6 +145,14 @@ def test_a_wrong_command_line_is_2(fail: Callable[..., tuple[int, str]]) -> None
     assert "No such option" in said
 
 
+def test_with_json_a_wrong_command_line_is_json_too() -> None:
+    done = run_sgmn("catalog", "stats", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    error = json.loads(done.stderr)["error"]
+    assert (error["code"], error["what"]) == ("usage", "Missing option '--catalog'")
+    assert error["fix"] == "run: sgmn catalog stats --help"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["bundle", "path"], ["doctor", "--json"]])
 def test_a_reader_who_leaves_early_is_no_error(arguments: list[str]) -> None:
     process = start_sgmn(*arguments)
