@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models.data import sources
 from models.data.corpus import Corpus
-from models.data.holding import hold_out, unambiguous
+from models.data.holdout import hold_out, unambiguous
 from models.data.lpr4m import Lpr4m
 from models.data.moving_fashion import moving_fashion
 from models.data.validation import grocery_validation

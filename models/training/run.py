@@ -17,7 +17,6 @@ from models.backbones.registry import BACKBONES
 from models.config import PRESETS, NetworkConfig
 from models.data.corpus import Corpus
 from models.sgmn import Sgmn, save_checkpoint
-from models.training.ahead import Ahead
 from models.training.bank import FeatureBank, build_bank, join
 from models.training.config import TrainConfig
 from models.training.curves import draw_curves
@@ -26,6 +25,7 @@ from models.training.distributed import World, joined_world
 from models.training.ema import copied, put
 from models.training.folder import RunFolder, code_versions, git_state, write_json
 from models.training.pixels import PixelBatches, numbered
+from models.training.prefetch import Prefetch
 from models.training.spoiling import Spoiling
 from models.training.stages import Progress, Run, fill_memory, fit, fit_heads, sampler, set_start
 from models.training.state import Standing
@@ -112,8 +112,8 @@ def _fit_pixels(run: Run, data: Data) -> Standing:
     drawn = sampler(run, shots, said, data.groups, None)
     words, config = _tokenizer(run), run.network.config
     batches = PixelBatches(data.corpora, drawn, words, config, run.world, Spoiling.of(run.config))
-    ahead = Ahead(batches, run.config.encoders.workers)
-    standing = fit_heads(run, ahead, _pixel_validation(run, data.validation))
+    with Prefetch(batches, run.config.encoders.workers) as prefetched:
+        standing = fit_heads(run, prefetched, _pixel_validation(run, data.validation))
     part = run.config.encoders.keep
     mixed = {n: torch.lerp(start[n], w.detach(), part) for n, w in encoders.items()}
     put(encoders, mixed)

@@ -13,7 +13,7 @@ from export.bundle import export_bundle
 from models.commands import evaluate, train
 from models.data.corpus import Corpus
 from models.data.downloads import MissingDataWarning
-from models.data.holding import HELD, hold_out, unambiguous
+from models.data.holdout import HELD, hold_out, unambiguous
 from models.data.lpr4m import Lpr4m
 from models.data.moving_fashion import moving_fashion
 from models.sgmn import load_checkpoint

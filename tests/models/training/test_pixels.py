@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from models.commands import train
 from models.config import TINY
 from models.data.corpus import Corpus
 from models.sgmn import load_checkpoint
-from models.training.ahead import Ahead
 from models.training.bank import build_bank, join
 from models.training.closed_form import CameraPictures, remember
 from models.training.config import ClosedFormConfig, DataConfig, EpisodeConfig
@@ -21,6 +21,7 @@ from models.training.distributed import World
 from models.training.episodes import BankBatches, Episode, EpisodeSampler
 from models.training.log import read_log
 from models.training.pixels import PixelBatches, numbered
+from models.training.prefetch import Prefetch
 from runtime.text import TextTokenizer
 from tests.models.made_up_bank import COUNT, made_up_corpus, quiet, tokenizer
 from tests.models.made_up_shop import make_grocery
@@ -143,8 +144,19 @@ def test_batches_drawn_ahead_are_the_same_and_faults_come_at_their_step() -> Non
             return step * step
 
     for workers in (0, 1, 4):
-        ahead = Ahead(Faulty(), workers)
-        assert [ahead.draw(step) for step in (0, 1, 2)] == [0, 1, 4]
-        with pytest.raises(ValueError, match="broken picture"):
-            ahead.draw(3)
-        assert ahead.draw(7) == 49
+        with Prefetch(Faulty(), workers) as prefetched:
+            assert [prefetched.draw(step) for step in (0, 1, 2)] == [0, 1, 4]
+            with pytest.raises(ValueError, match="broken picture"):
+                prefetched.draw(3)
+            assert prefetched.draw(7) == 49
+
+
+def test_no_thread_draws_on_after_the_last_step() -> None:
+    class Steps:
+        def draw(self, step: int) -> int:
+            return step
+
+    with Prefetch(Steps(), 4) as prefetched:
+        assert prefetched.draw(0) == 0
+        assert [t for t in threading.enumerate() if t.name.startswith("batches")]
+    assert not [t for t in threading.enumerate() if t.name.startswith("batches")]

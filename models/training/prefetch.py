@@ -6,11 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from models.training.trainer import Batches
+from runtime.lifecycle import Closable
 
 Drawn = TypeVar("Drawn")
 
 
-class Ahead(Generic[Drawn]):
+class Prefetch(Closable, Generic[Drawn]):
     """Draws the next steps' batches beforehand; a batch is a function of its step, so none differs.
 
     Args:
@@ -31,3 +32,8 @@ class Ahead(Generic[Drawn]):
             if later not in self._waiting:
                 self._waiting[later] = self._pool.submit(self._batches.draw, later)
         return self._batches.draw(step) if ours is None else ours.result()
+
+    def close(self) -> None:
+        """Wait for the batches at hand and give up those that nobody will ask for."""
+        self._pool.shutdown(cancel_futures=True)
+        self._waiting.clear()
