@@ -179,5 +179,5 @@ def test_the_command_trains_from_data_to_checkpoint(tmp_path: Path) -> None:
     assert set(notes["data"]) == {"grocery", "validation"}
     assert set(notes["git"]) == {"commit", "dirty"}
     assert run["peak_memory_bytes"] > 0
-    assert (out / "curves.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert "<svg" in (out / "curves.svg").read_text(encoding="utf-8")
     assert (tmp_path / "runs" / "features").is_dir()
