@@ -36,7 +36,7 @@ def test_answers_and_checks(clip: Path, catalog_folder: Path, home: Path) -> Non
     assert set(seen["conclusion"]) == set(seen["steps"][0])
     played = _printed("demo", "--headless")
     assert set(played["bundle"]) == {"name", "version", "preset", "precision", "digest"}
-    assert set(_printed("doctor")["findings"][0]) == {"check", "status", "detail", "fix"}
+    assert set(_printed("doctor")["findings"][0]) == {"check", "status", "detail", "fix", "code"}
 
 
 def test_catalogs(demo_store: Store, tmp_path: Path) -> None:
