@@ -57,7 +57,8 @@ def write_onnx(part: Part, folder: Path) -> Path:
     model = onnx.load(str(file))
     _state_shapes(model, part)
     fold_padding(model)
-    model = state_targets(fold_sizes(model))
+    for _ in range(2):  # sizes behind a reshape are known once its target is
+        model = state_targets(fold_sizes(model))
     onnx.save(model, str(file))
     try:
         onnx.checker.check_model(str(file), full_check=True)

@@ -35,10 +35,12 @@ def state_targets(model: Any) -> Any:
     stated = onnx.shape_inference.infer_shapes(model, data_prop=True)
     graph = stated.graph
     shapes = {v.name: _shape(v) for v in [*graph.input, *graph.value_info, *graph.output]}
-    sizes = _computed_sizes(graph, shapes)
+    stored = _stored(graph)
+    sizes = _computed_sizes(graph, shapes, stored)
+    sizes = {name: found for name, found in sizes.items() if name not in stored}
     for node in graph.node:
         if node.op_type != "Reshape" or node.input[1] not in sizes:
-            continue
+            continue  # not computed, or in no way that is understood
         target = _target(sizes[node.input[1]], shapes.get(node.input[0], ()))
         if target is not None:
             name = node.output[0] + "_target"
@@ -56,8 +58,6 @@ def _shape(value: Any) -> tuple[Any, ...]:
 
 def _target(wanted: Sizes, given: Sequence[Any]) -> npt.NDArray[np.int64] | None:
     """The sizes asked for as numbers; None where two or more would have to follow from others."""
-    if all(isinstance(size, int) for size in wanted):
-        return None  # it is a number as it stands
     kept = [
         STAYS if isinstance(size, str) and place < len(given) and given[place] == size else size
         for place, size in enumerate(wanted)
@@ -66,15 +66,22 @@ def _target(wanted: Sizes, given: Sequence[Any]) -> npt.NDArray[np.int64] | None
     return np.array(numbers, np.int64) if numbers.count(FOLLOWS) <= 1 else None
 
 
-def _computed_sizes(graph: Any, shapes: dict[str, tuple[Any, ...]]) -> dict[str, Sizes]:
-    """What tensors of sizes hold, by their names."""
+def _stored(graph: Any) -> dict[str, Sizes]:
+    """Whole numbers that stand in the graph, by their names."""
     from onnx import numpy_helper
 
     found = {w.name: numpy_helper.to_array(w) for w in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
-    known = {n: v.astype(object) for n, v in found.items() if v.dtype == np.int64}
+    return {name: v.astype(object) for name, v in found.items() if v.dtype == np.int64}
+
+
+def _computed_sizes(
+    graph: Any, shapes: dict[str, tuple[Any, ...]], stored: dict[str, Sizes]
+) -> dict[str, Sizes]:
+    """What tensors of sizes hold, by their names, with those that are stored."""
+    known = dict(stored)
     for node in graph.node:
         if node.op_type == "Shape" and not node.attribute and node.input[0] in shapes:
             known[node.output[0]] = np.array(shapes[node.input[0]], object)

@@ -37,6 +37,13 @@ class _Merged(nn.Module):
         return merged.reshape(batch, length, 12) + y[:, :, 0]
 
 
+class _Joined(nn.Module):
+    """All is known but what -1 stands for, and yet the sizes behind it are computed."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return x.flatten(0, 1) * 2.0 + y[:1, :1, 0, :4]
+
+
 class _Moved(nn.Module):
     """Two sizes that vary, neither where it was."""
 
@@ -85,10 +92,11 @@ def _targets(model: Any) -> list[list[int] | None]:
         (_Flat(), [[0, 0, -1]]),
         (_Heads(), [[0, 0, 2, -1]]),
         (_Merged(), [[-1, 3, 4], None]),
+        (_Joined(), [[-1, 3, 4]]),
         (_Moved(), [None]),
         (_Trimmed(), [[0, 0, 12]]),
     ],
-    ids=["flattened", "heads", "merged", "moved", "trimmed"],
+    ids=["flattened", "heads", "merged", "joined", "moved", "trimmed"],
 )
 def test_targets_are_numbers_and_the_answers_stay(
     network: nn.Module, targets: list[list[int] | None], tmp_path: Any
