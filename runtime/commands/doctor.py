@@ -11,7 +11,7 @@ from runtime.commands.options import bundle_option, engine_options, speech_model
 from runtime.commands.output import json_option, note, print_json
 
 if TYPE_CHECKING:
-    from runtime.doctor import Finding
+    from runtime.doctor.finding import Finding
     from runtime.engines.settings import EngineSettings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -38,7 +38,8 @@ def doctor(
     Exit code 0 if nothing failed, 1 otherwise; warnings do not count.
     """
     from runtime.bundle.current import bundle_in_use
-    from runtime.doctor import examine, healthy
+    from runtime.doctor import examination
+    from runtime.doctor.finding import healthy
 
     folder = bundle_folder or bundle_in_use()
     if clear_crashes:
@@ -47,7 +48,7 @@ def doctor(
 
         guard = crash_guard(open_bundle(folder))
         note(f"Forgot {guard.clear()} crashes in {guard.folder}.")
-    findings = examine(folder, speech_model, engine)
+    findings = examination.examine(folder, speech_model, engine)
     if as_json:
         print_json({"ok": healthy(findings), "findings": [f.as_dict() for f in findings]})
     else:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from runtime.bundle.reader import Bundle
-from runtime.doctor import check_bundle, engines_finding, guarded
+from runtime.doctor.finding import guarded
+from runtime.doctor.network import check_bundle, engines_finding
 from runtime.engines.probe import probe
 from runtime.engines.selection import Selection
 from runtime.engines.settings import AUTO

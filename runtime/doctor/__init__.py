@@ -1,0 +1,1 @@
+"""Looks for what would keep a kiosk from working, and says how to mend it."""
