@@ -91,10 +91,10 @@ def test_what_one_contest_compiled_leaves_the_next_its_turn(
         return torch.compile(module, dynamic=False, fullgraph=True, backend="eager")
 
     monkeypatch.setattr(torch_forms, "compiled_whole", traced)
-    monkeypatch.setattr(config, "recompile_limit", 2)
     sources = Sources(quantised, exported.bundle, exported.checkpoint, tmp_path)
     settings = Settings(parts=("kiosk",), threads=(1, 2), items=40, rounds=1, compiled=True)
-    found = Bench(sources, settings, no_progress).run()
+    with config.patch(recompile_limit=2):
+        found = Bench(sources, settings, no_progress).run()
     assert found.skipped == {}
     assert "step_int8_vs_torch_compile_2_threads" in found.ratios
 

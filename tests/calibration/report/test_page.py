@@ -98,7 +98,7 @@ def test_complaints_are_answered_with_own_figures(page: Reader) -> None:
     answers = page.text.partition("What people complain of")[2]
     assert "frame_encoder, int8: 100 % of FP32." in answers
     assert "these plans are refused for it: int8." in answers
-    assert "This plan: minmax, 64 pictures, seed 0." in answers
+    assert "This plan: minmax, 256 pictures, seed 0." in answers
     assert "from 0.9800 to 0.9900" in answers
     assert "Every plan measured here is faster than FP32 beyond doubt." in answers
     for issue in ("#1454", "#1179", "#1411", "#3137", "#167", "#1262"):

@@ -194,7 +194,7 @@ def test_all_problems_are_told_at_once(shop: Shop, tmp_path: Path) -> None:
     ]
     with pytest.raises(FeedError, match="2 problems") as caught:
         enrol_photos(photos, shop.catalog, shop.encoder, BUNDLE, silent)
-    assert "first cannot be used: no such file" in caught.value.why
+    assert "first cannot be read: there is no such file" in caught.value.why
     assert "no product pi in the catalog; the nearest ids are p1" in caught.value.why
     assert shop.encoder.photos == 0
 
