@@ -12,6 +12,7 @@ from export.folding import fold_sizes
 from export.padding import fold_padding
 from export.reshaping import state_targets
 from export.submodules import Part
+from export.zeros import fold_zeros
 from runtime.errors import ExportError
 
 OPSET = 17
@@ -59,6 +60,7 @@ def write_onnx(part: Part, folder: Path) -> Path:
     fold_padding(model)
     for _ in range(2):  # sizes behind a reshape are known once its target is
         model = state_targets(fold_sizes(model))
+    model = fold_zeros(model)
     onnx.save(model, str(file))
     try:
         onnx.checker.check_model(str(file), full_check=True)

@@ -8,12 +8,14 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from runtime.bundle.files import file_digest, sync
 from runtime.catalog.catalog import FloatArray
+from runtime.catalog.search import LeadingColumns
 from runtime.errors import CatalogError
 
 _FILES = ("ids.json", "items.npy", "nodes.npy")
@@ -35,6 +37,11 @@ class Snapshot:
     ids: tuple[str, ...]
     items: FloatArray
     nodes: FloatArray
+
+    @cached_property
+    def columns(self) -> LeadingColumns:
+        """Of the items, for search."""
+        return LeadingColumns(self.items)
 
 
 def write_snapshot(

@@ -284,7 +284,7 @@ class SqliteCatalog(Closable):
         view = self._view
         if not view.items:
             return []
-        scores = view.snapshot.items[:, : len(query)] @ query
+        scores = view.snapshot.columns.take(len(query)) @ query
         scores = scores if prior is None else scores + prior
         return [Hit(int(row), view.items[row], float(scores[row])) for row in best_rows(scores, k)]
 
