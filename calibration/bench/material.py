@@ -236,8 +236,21 @@ def _export(network: Sgmn, notes: dict[str, Any], folder: Path) -> Path:
 
 def _key(config: NetworkConfig, notes: dict[str, Any]) -> str:
     versions = {name: version(name) for name in ("torch", "onnx")}
-    named = {"config": config.as_dict(), "notes": notes, "sgmn-edge": __version__, **versions}
+    named = {"config": config.as_dict(), "notes": notes, "code": _code(), **versions}
     return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+
+
+def _code() -> str:
+    """Hex SHA-256 of the code that makes a bundle of a network."""
+    import export
+    import models
+
+    digest = hashlib.sha256(__version__.encode())
+    for package in (export, models):
+        folder = Path(str(package.__file__)).parent
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(f"\0{file.relative_to(folder)}\0{file_digest(file)}".encode())
+    return digest.hexdigest()
 
 
 def _is_sound(folder: Path) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from calibration.bench import material
 from calibration.bench.material import config_of, default_cache, seeded, seeded_network, twins
 from calibration.bench.material import exported as export_to_cache
 from models.config import TINY
@@ -150,3 +151,11 @@ def test_without_a_home_a_cache_must_be_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Path, "home", homeless)
     with pytest.raises(StorageError, match="--cache"):
         default_cache()
+
+
+def test_other_code_exports_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = seeded_network(TINY)
+    first = export_to_cache(*subject, tmp_path)
+    assert export_to_cache(*subject, tmp_path) == first
+    monkeypatch.setattr(material, "file_digest", lambda file: "another")
+    assert export_to_cache(*subject, tmp_path) != first
