@@ -6,11 +6,12 @@ takes as a constant alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from export.pruning import drop_unread
+from export.shapes import Shape, inferred, shapes_of, tidied
 
 SIZES = frozenset(
     {"Add", "Cast", "Concat", "Constant", "Div", "Gather", "Identity", "Mul", "Reshape", "Slice"}
@@ -30,18 +31,18 @@ def fold_sizes(model: Any) -> Any:
     """
     import onnx
 
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    graph = inferred.graph
-    shapes = {v.name: _shape(v) for v in [*graph.input, *graph.value_info, *graph.output]}
+    fixed = inferred(model)
+    graph = fixed.graph
+    shapes = shapes_of(graph)
     known = {w.name: onnx.numpy_helper.to_array(w) for w in graph.initializer}
     outputs = {value.name for value in graph.output}
-    partly: dict[str, list[int | None]] = {}
+    partly: dict[str, Shape] = {}
     folded: dict[str, Any] = {}
     kept = []
     for node in graph.node:
         if node.op_type == "Shape" and not node.attribute and node.input[0] in shapes:
             partly[node.output[0]] = shapes[node.input[0]]
-        value = _size(inferred, node, known, partly)
+        value = _size(fixed, node, known, partly)
         if value is None or node.output[0] in outputs:
             kept.append(node)
             continue
@@ -53,29 +54,25 @@ def fold_sizes(model: Any) -> Any:
     del graph.node[:]
     graph.node.extend(kept)
     graph.initializer.extend(onnx.numpy_helper.from_array(v, n) for n, v in folded.items())
-    drop_unread(graph)
-    del graph.value_info[:]  # made anew
-    return onnx.shape_inference.infer_shapes(inferred, data_prop=True)
+    return tidied(fixed)
 
 
-def _shape(value: Any) -> list[int | None]:
-    dims = value.type.tensor_type.shape.dim
-    return [d.dim_value if d.HasField("dim_value") else None for d in dims]
-
-
-def _size(model: Any, node: Any, known: dict[str, Any], partly: dict[str, list[int | None]]) -> Any:
+def _size(model: Any, node: Any, known: dict[str, Any], partly: dict[str, Shape]) -> Any:
     """The whole numbers that a node gives; None where they vary or are none."""
     if node.op_type == "Shape" and node.output[0] in partly:
         dims = partly[node.output[0]]
-        return None if None in dims else np.array(dims, np.int64)
+        return np.array(dims, np.int64) if _are_numbers(dims) else None
     if node.op_type == "Gather" and node.input[0] in partly and node.input[1] in known:
-        chosen = np.array(partly[node.input[0]], object)[known[node.input[1]]]
-        varies = any(size is None for size in np.ravel(chosen))
-        return None if varies else np.array(chosen, np.int64)
+        chosen = np.asarray(np.array(partly[node.input[0]], object)[known[node.input[1]]], object)
+        return np.array(chosen, np.int64) if _are_numbers(np.ravel(chosen)) else None
     if node.op_type not in SIZES or not all(name in known for name in node.input if name):
         return None
     value = _evaluated(model, node, known)
     return value if value.dtype == np.int64 or node.op_type == "Constant" else None
+
+
+def _are_numbers(sizes: Iterable[Any]) -> bool:
+    return all(isinstance(size, int) for size in sizes)
 
 
 def _evaluated(model: Any, node: Any, known: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.pruning import drop_unread
+from export.shapes import Shape, inferred, shapes_of, tidied
 
 Sizes = npt.NDArray[np.object_]
 """Whole numbers, names of sizes that vary, and None for what is computed from those."""
@@ -32,9 +32,9 @@ def state_targets(model: Any) -> Any:
     """
     import onnx
 
-    stated = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    stated = inferred(model)
     graph = stated.graph
-    shapes = {v.name: _shape(v) for v in [*graph.input, *graph.value_info, *graph.output]}
+    shapes = shapes_of(graph)
     stored = _stored(graph)
     sizes = _computed_sizes(graph, shapes, stored)
     sizes = {name: found for name, found in sizes.items() if name not in stored}
@@ -46,14 +46,7 @@ def state_targets(model: Any) -> Any:
             name = node.output[0] + "_target"
             graph.initializer.append(onnx.numpy_helper.from_array(target, name))
             node.input[1] = name
-    drop_unread(graph)
-    del graph.value_info[:]  # made anew, now that more is known
-    return onnx.shape_inference.infer_shapes(stated, data_prop=True)
-
-
-def _shape(value: Any) -> tuple[Any, ...]:
-    dims = value.type.tensor_type.shape.dim
-    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims)
+    return tidied(stated)
 
 
 def _target(wanted: Sizes, given: Sequence[Any]) -> npt.NDArray[np.int64] | None:
@@ -78,7 +71,7 @@ def _stored(graph: Any) -> dict[str, Sizes]:
 
 
 def _computed_sizes(
-    graph: Any, shapes: dict[str, tuple[Any, ...]], stored: dict[str, Sizes]
+    graph: Any, shapes: dict[str, Shape], stored: dict[str, Sizes]
 ) -> dict[str, Sizes]:
     """What tensors of sizes hold, by their names, with those that are stored."""
     known = dict(stored)

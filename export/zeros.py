@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from export.pruning import drop_unread
+from export.shapes import Shape, inferred, shapes_of, tidied
 
 
 def fold_zeros(model: Any) -> Any:
@@ -24,11 +24,9 @@ def fold_zeros(model: Any) -> Any:
     Returns:
         Another one, with shapes inferred.
     """
-    import onnx
-
-    folded = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    folded = inferred(model)
     graph = folded.graph
-    shapes = {v.name: _shape(v) for v in [*graph.input, *graph.value_info, *graph.output]}
+    shapes = shapes_of(graph)
     shapes |= {weight.name: tuple(weight.dims) for weight in graph.initializer}
     outputs = {value.name for value in graph.output}
     zeros = {weight.name for weight in graph.initializer if _is_zero(weight)}
@@ -50,17 +48,10 @@ def fold_zeros(model: Any) -> Any:
                 (other,) = others
                 if _are_same(shapes.get(other), shapes.get(result)):
                     same[result] = other
-    drop_unread(graph)
-    del graph.value_info[:]  # made anew
-    return onnx.shape_inference.infer_shapes(folded, data_prop=True)
+    return tidied(folded)
 
 
-def _shape(value: Any) -> tuple[Any, ...]:
-    dims = value.type.tensor_type.shape.dim
-    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims)
-
-
-def _are_same(one: tuple[Any, ...] | None, other: tuple[Any, ...] | None) -> bool:
+def _are_same(one: Shape | None, other: Shape | None) -> bool:
     return one is not None and one == other and None not in one
 
 
