@@ -47,6 +47,7 @@ def rivals(lab: Lab, tell: Tell, preset: str, device: str = "cuda") -> None:
 
 def torch_steps(harness: StepHarness, device: str) -> tuple[list[Alternative], dict[str, str]]:
     """Torch's steps on the catalog, frames and words of a harness, and why others take no part."""
+    from calibration.bench.kiosk import reason
     from calibration.bench.torch_match import TorchMatch
 
     manifest = harness.network.bundle.manifest
@@ -59,7 +60,7 @@ def torch_steps(harness: StepHarness, device: str) -> tuple[list[Alternative], d
             match = TorchMatch(*subject, device=device, form=form)
             match.step(0)
         except RuntimeError as error:  # torch's own errors derive from it
-            skipped[name] = str(error).strip().partition("\n")[0]
+            skipped[name] = reason(error)
         else:
             steps.append(Call(name, match.step, REPEATS))
     return steps, skipped
